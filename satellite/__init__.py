@@ -1,0 +1,5 @@
+"""A voice satellite for the home."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

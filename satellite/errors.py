@@ -1,0 +1,42 @@
+"""Errors, named by what the reader does differently.
+
+- SatelliteError
+    - SetupError        this machine or installation lacks something: exit 78
+        - ConfigError   one or more problems in the configuration: exit 78
+    - DeviceError       a microphone or speaker failed: retried, shown as a problem
+    - RecordingError    a recording cannot be read: exit 78 in a configuration, 2 on a command line
+    - ProtocolError     the other side sent what its protocol forbids: counted, ignored
+
+Every text is one sentence or two for the person who can act: what, where, found against expected,
+what to do. No text holds a key, a transcript or an instruction.
+"""
+
+from __future__ import annotations
+
+
+class SatelliteError(Exception):
+    """Base of all errors that carry a sentence for a person."""
+
+
+class SetupError(SatelliteError):
+    """Something that a person must install, plug in or set up before this can work."""
+
+
+class ConfigError(SetupError):
+    """The configuration is wrong. ``problems`` has one sentence each, in file order."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class DeviceError(SatelliteError):
+    """A sound device could not be opened or stopped working."""
+
+
+class RecordingError(SatelliteError):
+    """A recording is missing, unreadable or not audio."""
+
+
+class ProtocolError(SatelliteError):
+    """A message from outside breaks its protocol. Never holds the message's content."""
