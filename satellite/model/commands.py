@@ -1,0 +1,187 @@
+"""Everything the deciding thread can order. Values only; core.py hands each to its owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from satellite.model.records import Record
+
+# --- to the Realtime link ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open connection number ``link``."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Drop connection ``link``; no LinkDown is owed for it."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Send the session's settings."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppendAudio:
+    """Send sound, PCM of model.audio."""
+
+    pcm: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInput:
+    """End the user's turn from our side."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClearInput:
+    """Forget the sound that is not committed."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateResponse:
+    """Ask for an answer."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelResponse:
+    """Stop the answer that the server is making."""
+
+    event_id: str
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TruncateItem:
+    """Tell the server how much of its spoken item was heard."""
+
+    event_id: str
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteItem:
+    """Tell the server to forget an item of which nothing was heard."""
+
+    event_id: str
+    item_id: str
+
+
+LinkCommand = (
+    Configure
+    | AppendAudio
+    | CommitInput
+    | ClearInput
+    | CreateResponse
+    | CancelResponse
+    | TruncateItem
+    | DeleteItem
+)
+
+
+# --- to the capture thread ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HoldGate:
+    """Keep an open gate open (the server hears a turn), or let silence close it again."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShutGate:
+    """Hear nothing while the assistant speaks, or hear again from now on."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRecording:
+    """A recording waits while the satellite is busy, as a polite person would."""
+
+    on: bool
+
+
+CaptureCommand = HoldGate | ShutGate | PauseRecording
+
+
+# --- to the playback thread --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Queue a piece of a response behind what is queued."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+    pcm: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EndPlay:
+    """Nothing more of this response comes; PlayoutDrained follows when it has been played."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlushPlayout:
+    """Stop this response now; PlayoutFlushed follows if any of it was queued."""
+
+    response_id: str
+
+
+PlaybackCommand = Play | EndPlay | FlushPlayout
+
+
+# --- to MQTT and to the program ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Send one record to its topic."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class AnnounceOnline:
+    """Publish the birth message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """End the program in order."""
+
+    code: int
+
+
+Command = (
+    Connect
+    | Disconnect
+    | LinkCommand
+    | CaptureCommand
+    | PlaybackCommand
+    | Publish
+    | AnnounceOnline
+    | Exit
+)

@@ -1,0 +1,312 @@
+"""Everything that can happen, as facts in the past tense.
+
+Values only: whoever saw the fact builds it, the deciding thread reads it. Instants named ``*_at``
+are monotonic seconds. Events that answer an order carry what the order was about (``link``,
+``response_id``), so that an answer to an old question can be told from one to the present.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+# --- from the capture thread -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GateOpened:
+    """Speech began; ``Heard`` with the pre-roll follows. ``onset_at``: its first frame's end."""
+
+    onset_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Sound that the gate let through, contiguous while the gate is open.
+
+    ``speech_ms`` of it were judged speech; ``speech_at`` is when the last such frame ended, or None.
+    """
+
+    pcm: bytes = field(repr=False)
+    speech_ms: int
+    speech_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GateClosed:
+    """The gate shut by itself. ``too_long``: at the utterance limit, not by silence."""
+
+    too_long: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MicReady:
+    """The microphone delivers sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicLost:
+    """The microphone cannot be opened or stopped; the capture thread goes on trying."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEnded:
+    """The recording that stands in for a microphone is over; silence follows."""
+
+
+# --- from the playback thread ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutStarted:
+    """The first sample of a response went to the speaker."""
+
+    response_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutDrained:
+    """Every sample of a response has been played, or thrown away because no speaker works."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutFlushed:
+    """Playing stopped on order. ``played_ms`` of item ``item_id`` were heard."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+    played_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerReady:
+    """The speaker plays again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerLost:
+    """The speaker cannot be opened or stopped; answers are still published."""
+
+    detail: str
+
+
+# --- from the Realtime link: the connection ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """Connection ``link`` is over or never was. The last event of its link.
+
+    ``status`` is the HTTP status of a refused upgrade, ``code`` and ``reason`` are those of a close
+    frame, ``detail`` is a sentence for a person and holds no secret. None where there was none.
+    """
+
+    link: int
+    detail: str
+    status: int | None = None
+    code: int | None = None
+    reason: str = ""
+
+
+# --- from the Realtime link: what the server said ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCreated:
+    """The session exists. ``type`` is its kind, ``expires_at`` epoch seconds or None."""
+
+    type: str
+    expires_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUpdated:
+    """Our settings took effect, but for ``differences``: a sentence for each key that differs."""
+
+    differences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    """An ``error`` event. ``event_id`` is that of our message that caused it, if the server knows."""
+
+    kind: str
+    code: str | None
+    message: str
+    param: str | None = None
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The server's VAD heard speech; it will be user item ``item_id``."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The server's VAD ended the turn of ``item_id``."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputCommitted:
+    """The sound of ``item_id`` is a user item now; nothing more joins it."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserTranscript:
+    """What the recogniser understood of ``item_id``. May be empty."""
+
+    item_id: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFailed:
+    """The recogniser gave up on ``item_id``."""
+
+    item_id: str
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseCreated:
+    """The server began an answer."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDelta:
+    """A piece of the answer's voice."""
+
+    response_id: str
+    item_id: str
+    output_index: int
+    content_index: int
+    pcm: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of the answer's words, to be appended; ``final``: the whole part, replacing."""
+
+    response_id: str
+    output_index: int
+    content_index: int
+    text: str = field(repr=False)
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one response; cached ones are a part of the input, not on top."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    input_audio_tokens: int = 0
+    output_audio_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseDone:
+    """The answer is complete on the server's side. ``status`` is the server's word for how."""
+
+    response_id: str
+    status: str
+    reason: str | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A server event that decides nothing here, known or unknown."""
+
+    type: str
+
+
+# --- from MQTT, systemd and the clock ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BusUp:
+    """The broker took us in; what it retained may be gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class BusDown:
+    """The broker is away or refused us; paho goes on trying. ``refused``: by a reason, not by loss."""
+
+    detail: str
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed. ``frame_at`` is when the last frame was captured, None before the first."""
+
+    frame_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """A person or systemd wants us to end."""
+
+    signum: int
+
+
+ServerEvent = (
+    SessionCreated
+    | SessionUpdated
+    | ServerError
+    | SpeechStarted
+    | SpeechStopped
+    | InputCommitted
+    | UserTranscript
+    | TranscriptFailed
+    | ResponseCreated
+    | AudioDelta
+    | TextDelta
+    | ResponseDone
+    | Ignored
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FromServer:
+    """What the server of connection ``link`` said."""
+
+    link: int
+    event: ServerEvent
+
+
+Event = (
+    GateOpened
+    | Heard
+    | GateClosed
+    | MicReady
+    | MicLost
+    | RecordingEnded
+    | PlayoutStarted
+    | PlayoutDrained
+    | PlayoutFlushed
+    | SpeakerReady
+    | SpeakerLost
+    | LinkDown
+    | FromServer
+    | BusUp
+    | BusDown
+    | Tick
+    | StopRequested
+)

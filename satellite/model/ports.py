@@ -1,0 +1,86 @@
+"""What the threads and the core ask of the outside world. One Protocol a port, few methods each.
+
+Devices (Source, Sink) are owned by one thread each: only that thread calls them.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Source(Protocol):
+    """Where sound comes from: a microphone, or a recording in its place."""
+
+    def open(self) -> None:
+        """Begin to capture. Raises DeviceError or RecordingError with a sentence."""
+
+    def read(self, samples: int) -> bytes:
+        """Block until ``samples`` samples were captured; return them as PCM of model.audio.
+
+        Raises DeviceError when the device is gone; then close() and open() again.
+        """
+
+    def close(self) -> None:
+        """Give the device back. Safe after any error, and twice."""
+
+    def pause(self, on: bool) -> None:
+        """A recording waits, silence is read meanwhile; a microphone cannot wait and does not."""
+
+    @property
+    def ended(self) -> bool:
+        """True once a recording is over; silence is read from then on."""
+
+
+class Sink(Protocol):
+    """Where the answer goes: a speaker, a WAV file, or nowhere in real time."""
+
+    def open(self) -> None:
+        """Make ready to play. Raises DeviceError with a sentence."""
+
+    def write(self, pcm: bytes) -> None:
+        """Play; blocks for about the sound's length once the device's buffer is full.
+
+        Raises DeviceError when the device is gone.
+        """
+
+    def delay_s(self) -> float:
+        """Seconds between a sample's write and its sound."""
+
+    def close(self) -> None:
+        """Play out what was written, then give the device back. Safe after any error, and twice."""
+
+
+class Judge(Protocol):
+    """Tells speech from other sound, one frame at a time, in order."""
+
+    def __call__(self, frame: bytes) -> bool:
+        """``frame``: one frame of PCM of model.audio."""
+
+
+class RealtimeLink(Protocol):
+    """The connection to the Realtime server. All methods return at once."""
+
+    def connect(self, link: int) -> None:
+        """Open connection number ``link``; FromServer events or LinkDown follow."""
+
+    def send(self, message: bytes) -> bool:
+        """Queue one text message; False when the peer takes too little for too long."""
+
+    def disconnect(self) -> None:
+        """Drop the connection, if any; no event is owed for it."""
+
+
+class Bus(Protocol):
+    """The MQTT connection. All methods return at once."""
+
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int, retain: bool, expiry_s: int | None
+    ) -> None:
+        """Queue one message below the satellite's base topic."""
+
+
+class Mailbox(Protocol):
+    """A queue into another thread; commands go in, nothing comes back."""
+
+    def put(self, item: object) -> None:
+        """Returns at once, from any thread."""
