@@ -23,7 +23,7 @@ class GateOpened:
 class Heard:
     """Sound that the gate let through, contiguous while the gate is open.
 
-    ``speech_ms`` of it were judged speech; ``speech_at`` is when the last such frame ended, or None.
+    ``speech_ms`` of it were judged speech; ``speech_at`` is when the last such frame ended.
     """
 
     pcm: bytes = field(repr=False)
@@ -133,7 +133,7 @@ class SessionUpdated:
 
 @dataclass(frozen=True, slots=True)
 class ServerError:
-    """An ``error`` event. ``event_id`` is that of our message that caused it, if the server knows."""
+    """An ``error`` event. ``event_id`` names our message that caused it, if the server knows."""
 
     kind: str
     code: str | None
@@ -246,7 +246,7 @@ class BusUp:
 
 @dataclass(frozen=True, slots=True)
 class BusDown:
-    """The broker is away or refused us; paho goes on trying. ``refused``: by a reason, not by loss."""
+    """The broker is away, or refused us for a reason; paho goes on trying."""
 
     detail: str
     refused: bool = False
