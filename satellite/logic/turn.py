@@ -1,0 +1,129 @@
+"""A turn: what one person said, what became of it, and what was answered.
+
+Values and small pure functions; satellite/logic/talk.py decides when to call them.
+
+Rule 1: a turn is one user item of the server, known by ``item_id``; a transcript joins it by that
+id and by nothing else (law 7).
+Rule 2: an answer is one response of the server, known by ``response_id``; what belongs to another
+response never reaches the speaker.
+Rule 3: a turn is over when its transcript is known or given up, and its answer is too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from satellite.model import events as ev
+from satellite.model.audio import ms_of
+
+WORDS_A_SECOND: Final = 2.5  # slow speech: what was heard is rather too little than too much
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response. ``status`` is None while the server makes it."""
+
+    response_id: str
+    parts: tuple[tuple[tuple[int, int], str], ...] = field(default=(), repr=False)
+    received: tuple[tuple[str, int, int], ...] = ()  # (item_id, content_index, bytes), in order
+    status: str | None = None
+    reason: str | None = None
+    usage: ev.Usage | None = None
+    sounding: bool = False  # the speaker has, or will have, some of it
+    interrupted: bool = False  # nothing more of it may be heard
+    played_ms: int | None = None  # None: to its end, if it has one
+    audio_at: float | None = None  # when its first sample went to the speaker
+    deadline: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """All words, in the order of the server's parts."""
+        return " ".join(text.strip() for _, text in self.parts if text.strip())
+
+    @property
+    def audio_ms(self) -> int:
+        """Length of the voice received so far."""
+        return ms_of(sum(size for _, _, size in self.received))
+
+    @property
+    def heard_ms(self) -> int:
+        """Length of the voice that was played."""
+        return self.audio_ms if self.played_ms is None else min(self.played_ms, self.audio_ms)
+
+    @property
+    def is_over(self) -> bool:
+        """True when the server and the speaker are both done with it."""
+        return self.status is not None and not self.sounding
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One user item. Instants are monotonic seconds."""
+
+    turn_id: str
+    item_id: str | None
+    opened_at: float
+    ended: bool = False  # the server ended it, or we did
+    committed: bool = False
+    speech_end_at: float | None = None  # the last local speech, as known when the server ended it
+    stopped_at: float | None = None
+    outcome: Literal["final", "empty", "failed", "missing"] | None = None  # of the transcript
+    transcript: str | None = field(default=None, repr=False)
+    transcript_at: float | None = None
+    answer: Answer | None = None
+    unanswered: str | None = None  # why no answer will come
+    nudges: int = 0  # how often the watchdog acted
+    deadline: float = 0.0  # of the next nudge while open, of the transcript or answer after
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more of it can come."""
+        answered = self.unanswered is not None or (self.answer is not None and self.answer.is_over)
+        return answered and (self.outcome is not None or self.item_id is None)
+
+
+def add_text(answer: Answer, delta: ev.TextDelta) -> Answer:
+    """Append a piece of words to its part, or replace the part where the piece is final."""
+    key = (delta.output_index, delta.content_index)
+    parts = dict(answer.parts)
+    parts[key] = delta.text if delta.final else parts.get(key, "") + delta.text
+    return replace(answer, parts=tuple(sorted(parts.items())))
+
+
+def add_audio(answer: Answer, delta: ev.AudioDelta) -> Answer:
+    """Count a piece of voice."""
+    received = answer.received
+    if received and received[-1][:2] == (delta.item_id, delta.content_index):
+        last = (delta.item_id, delta.content_index, received[-1][2] + len(delta.pcm))
+        return replace(answer, received=(*received[:-1], last), sounding=True)
+    first = (delta.item_id, delta.content_index, len(delta.pcm))
+    return replace(answer, received=(*received, first), sounding=True)
+
+
+def flushed(answer: Answer, item_id: str, played_ms: int) -> Answer:
+    """The speaker stopped ``played_ms`` into item ``item_id``; items before it were heard whole."""
+    before = 0
+    for item, _, size in answer.received:
+        if item == item_id:
+            break
+        before += size
+    return replace(answer, sounding=False, played_ms=ms_of(before) + played_ms)
+
+
+def received_ms(answer: Answer, item_id: str) -> int:
+    """Length of the voice received of one item."""
+    return ms_of(sum(size for item, _, size in answer.received if item == item_id))
+
+
+def spoken_text(answer: Answer) -> str:
+    """The words that were really heard of an interrupted answer, by their share of the time.
+
+    The words may be known before their sound: so never more than slow speech says in that time.
+    """
+    words = answer.text.split()
+    if not words or not answer.audio_ms:
+        return ""
+    share = len(words) * answer.heard_ms // answer.audio_ms
+    bound = int(answer.heard_ms / 1000 * WORDS_A_SECOND)
+    return " ".join(words[: min(share, bound)])
