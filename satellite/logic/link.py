@@ -54,7 +54,6 @@ class Link:
 
     phase: Phase = Phase.DOWN
     number: int = 0
-    messages: int = 0  # event ids given on this connection
     failures: int = 0
     deadline: float | None = None
     refusal: Refusal | None = None  # why there is no session; None once READY
@@ -70,9 +69,9 @@ class Link:
 Step = tuple[Link, tuple[cmd.Command, ...]]
 
 
-def name_message(link: Link) -> tuple[Link, str]:
-    """Return an event id that no other message of this connection has (C19)."""
-    return replace(link, messages=link.messages + 1), f"m{link.number}-{link.messages + 1}"
+def configure_id(link: Link) -> str:
+    """The event id of this connection's settings."""
+    return f"configure-{link.number}"
 
 
 def want(link: Link, now: float, settings: LinkSettings) -> Step:
@@ -84,7 +83,6 @@ def want(link: Link, now: float, settings: LinkSettings) -> Step:
         link,
         phase=Phase.CONNECTING,
         number=link.number + 1,
-        messages=0,
         deadline=deadline,
         error=None,
     )
@@ -138,9 +136,9 @@ def _on_server(link: Link, said: ev.ServerEvent, now: float, settings: LinkSetti
             return _on_created(link, kind, now, settings)
         case ev.SessionUpdated(differences) if link.phase is Phase.CONFIGURING:
             return _on_ready(link, differences, now, settings)
-        case ev.ServerError() if link.phase is Phase.CONFIGURING:
+        case ev.ServerError(event_id=name) if name is not None and name == configure_id(link):
             return _on_refused_settings(link, said, now, settings)
-        case ev.ServerError() if link.phase is Phase.CONNECTING:
+        case ev.ServerError() if link.phase is not Phase.READY:
             return replace(link, error=said), ()
         case _:
             return link, ()
@@ -151,10 +149,9 @@ def _on_created(link: Link, kind: str, now: float, settings: LinkSettings) -> St
         detail = f'the server opened a "{kind}" session, expected "realtime"'
         fix = "check realtime.url: remove intent=transcription"
         return _give_up(link, Refusal("realtime_refused", detail, fix, Again.SLOWLY), now, settings)
-    link, event_id = name_message(replace(link, error=None))
     deadline = now + settings.connect_timeout_s
-    after = replace(link, phase=Phase.CONFIGURING, deadline=deadline)
-    return after, (cmd.Configure(event_id),)
+    after = replace(link, phase=Phase.CONFIGURING, deadline=deadline, error=None)
+    return after, (cmd.Configure(configure_id(link)),)
 
 
 def _on_ready(link: Link, differences: tuple[str, ...], now: float, settings: LinkSettings) -> Step:

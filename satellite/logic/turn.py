@@ -17,6 +17,9 @@ from typing import Final, Literal
 from satellite.model import events as ev
 from satellite.model.audio import ms_of
 
+Outcome = Literal["final", "empty", "failed", "missing"]
+
+SPEAKER_GRACE_S: Final = 10.0  # a speaker that takes longer than its sound is stuck
 WORDS_A_SECOND: Final = 2.5  # slow speech: what was heard is rather too little than too much
 
 
@@ -68,9 +71,12 @@ class Turn:
     committed: bool = False
     speech_end_at: float | None = None  # the last local speech, as known when the server ended it
     stopped_at: float | None = None
-    outcome: Literal["final", "empty", "failed", "missing"] | None = None  # of the transcript
+    outcome: Outcome | None = None  # of the transcript
     transcript: str | None = field(default=None, repr=False)
     transcript_at: float | None = None
+    transcript_reason: str | None = None  # why it failed or is missing
+    told_transcript: bool = False  # published
+    told_answer: bool = False
     answer: Answer | None = None
     unanswered: str | None = None  # why no answer will come
     nudges: int = 0  # how often the watchdog acted
@@ -81,6 +87,24 @@ class Turn:
         """True when nothing more of it can come."""
         answered = self.unanswered is not None or (self.answer is not None and self.answer.is_over)
         return answered and (self.outcome is not None or self.item_id is None)
+
+
+def lose_transcript(turn: Turn, reason: str) -> Turn:
+    """Give the transcript up, where one is owed."""
+    if turn.outcome is not None or turn.item_id is None:
+        return turn
+    return replace(turn, outcome="missing", transcript_reason=reason)
+
+
+def fail_answer(answer: Answer, reason: str, now: float) -> Answer:
+    """The server will not finish it; what was received may still be played."""
+    failed = replace(answer, status="failed", reason=reason)
+    return replace(failed, deadline=speaker_deadline(failed, now))
+
+
+def speaker_deadline(answer: Answer, now: float) -> float:
+    """When a speaker that has everything must be done with it."""
+    return now + answer.audio_ms / 1000 + SPEAKER_GRACE_S
 
 
 def add_text(answer: Answer, delta: ev.TextDelta) -> Answer:

@@ -24,8 +24,15 @@ class Disconnect:
 
 
 @dataclass(frozen=True, slots=True)
+class Restart:
+    """Drop the connection, whichever it is, and open a new one: the server does not do its part."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Configure:
-    """Send the session's settings."""
+    """Send the session's settings, under an id that the server's refusal would name."""
 
     event_id: str
 
@@ -41,28 +48,21 @@ class AppendAudio:
 class CommitInput:
     """End the user's turn from our side."""
 
-    event_id: str
-
 
 @dataclass(frozen=True, slots=True)
 class ClearInput:
     """Forget the sound that is not committed."""
-
-    event_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class CreateResponse:
     """Ask for an answer."""
 
-    event_id: str
-
 
 @dataclass(frozen=True, slots=True)
 class CancelResponse:
     """Stop the answer that the server is making."""
 
-    event_id: str
     response_id: str
 
 
@@ -70,7 +70,6 @@ class CancelResponse:
 class TruncateItem:
     """Tell the server how much of its spoken item was heard."""
 
-    event_id: str
     item_id: str
     content_index: int
     audio_end_ms: int
@@ -80,7 +79,6 @@ class TruncateItem:
 class DeleteItem:
     """Tell the server to forget an item of which nothing was heard."""
 
-    event_id: str
     item_id: str
 
 
@@ -178,6 +176,7 @@ class Exit:
 Command = (
     Connect
     | Disconnect
+    | Restart
     | LinkCommand
     | CaptureCommand
     | PlaybackCommand

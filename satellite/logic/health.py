@@ -1,0 +1,124 @@
+"""What the satellite may say of itself, computed from evidence (law 2).
+
+Pure. A problem lasts as long as its cause is seen; the state is derived from what was last heard
+from a thread, with its age, never from what was last asked of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from satellite.logic.link import Link, Phase
+from satellite.logic.refusal import Again
+from satellite.logic.report import timestamp
+from satellite.logic.talk import Talk, is_sounding
+from satellite.model import events as ev
+from satellite.model import records as rec
+from satellite.model.audio import Instant
+
+FRAME_AGE_S: Final = 2.0  # reliability P1: never "listening" with older evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The evidence, and what was last published from it."""
+
+    mic_heard: bool = False  # since its last loss
+    mic_lost: str | None = None
+    frame_at: float | None = None
+    checked_at: float | None = None  # when frame_at was looked at
+    speaker_lost: str | None = None
+    recording_ended: bool = False
+    shown: rec.State | None = None
+
+
+def note(health: Health, event: ev.Event, now: Instant) -> Health:
+    """Remember what a thread said about its device."""
+    match event:
+        case ev.MicReady():
+            return replace(health, mic_heard=True, mic_lost=None, frame_at=now.mono)
+        case ev.MicLost(detail):
+            return replace(health, mic_heard=False, mic_lost=detail)
+        case ev.RecordingEnded():
+            return replace(health, recording_ended=True)
+        case ev.SpeakerReady():
+            return replace(health, speaker_lost=None)
+        case ev.SpeakerLost(detail):
+            return replace(health, speaker_lost=detail)
+        case ev.Tick(frame_at) if frame_at is not None:
+            return replace(health, frame_at=frame_at, checked_at=now.mono)
+        case _:
+            return health
+
+
+def show(health: Health, talk: Talk, link: Link, now: Instant) -> tuple[Health, rec.State | None]:
+    """Return the state to publish, or None where it is what was published last."""
+    problems = tuple(
+        _problem(health.shown, code, detail, fix, now)
+        for code, detail, fix in _problems(health, link)
+    )
+    state = _state(health, talk, link)
+    turn_id = talk.turns[-1].turn_id if talk.turns else None
+    shown = health.shown
+    since = shown.since if shown and shown.state == state else timestamp(now.wall)
+    current = rec.State(state=state, since=since, turn_id=turn_id, problems=problems)  # type: ignore[arg-type]
+    if current == shown:
+        return health, None
+    return replace(health, shown=current), current
+
+
+def _state(health: Health, talk: Talk, link: Link) -> str:
+    if is_sounding(talk):
+        return "speaking"
+    if health.mic_lost is not None or _stalled(health):
+        return "error"
+    if link.refusal is not None and link.phase is not Phase.READY:
+        return "offline"
+    if any(not t.ended for t in talk.turns) or (talk.gate_open and not talk.discarding):
+        return "listening"
+    if talk.turns:
+        return "thinking"
+    if not health.mic_heard:
+        return "starting"
+    if link.phase in {Phase.CONNECTING, Phase.CONFIGURING}:
+        return "connecting"
+    return "idle"
+
+
+def _stalled(health: Health) -> bool:
+    if not health.mic_heard or health.frame_at is None or health.checked_at is None:
+        return False
+    return health.checked_at - health.frame_at > FRAME_AGE_S
+
+
+def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
+    found: list[tuple[str, str, str]] = []
+    if health.mic_lost is not None:
+        fix = "plug the microphone in, or name another in audio.input.device"
+        found.append(("mic_missing", health.mic_lost, fix))
+    elif _stalled(health):
+        detail = "the microphone is open but delivers no sound"
+        found.append(("mic_stalled", detail, "unplug it and plug it in again"))
+    if health.speaker_lost is not None:
+        fix = "plug the speaker in, or name another in audio.output.device"
+        found.append(("speaker_missing", health.speaker_lost, fix))
+    if link.refusal is not None and link.phase is not Phase.READY:
+        slowly = link.refusal.again is Again.SLOWLY
+        fix = link.refusal.fix + ("; tried again every 15 minutes" if slowly else "")
+        found.append((link.refusal.code, link.refusal.detail, fix))
+    if link.differences:
+        detail = "the server did not take every setting: " + "; ".join(link.differences)
+        found.append(("session_differs", detail, "change those keys below realtime:"))
+    if health.recording_ended:
+        detail = "the recording that stands in for a microphone is over; nothing more is heard"
+        found.append(("recording_ended", detail, "give another audio.input.file, or set loop"))
+    return found
+
+
+def _problem(
+    shown: rec.State | None, code: str, detail: str, fix: str, now: Instant
+) -> rec.Problem:
+    known = {p.code: p.since for p in shown.problems} if shown else {}
+    since = known.get(code, timestamp(now.wall))
+    return rec.Problem(code=code, since=since, detail=detail, fix=fix)

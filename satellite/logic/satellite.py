@@ -1,0 +1,144 @@
+"""The one step: a fact goes in, the next state and the orders come out.
+
+Pure. It composes the machines (link, talk, health) and holds the rules that couple them:
+
+Rule 1: sound goes to the link, which sends it or keeps it; a first sound without a session asks
+for one.
+Rule 2: when a session ends, in whatever way, every turn of it ends with a reason (law 7).
+Rule 3: a session is not closed for idleness while somebody speaks or is owed something.
+Rule 4: on every connect to the broker, birth and state are published again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from satellite.logic import health as health_
+from satellite.logic import link as link_
+from satellite.logic import talk as talk_
+from satellite.logic.health import Health
+from satellite.logic.link import Link, LinkSettings, Phase
+from satellite.logic.talk import Talk, TalkSettings
+from satellite.model import commands as cmd
+from satellite.model import events as ev
+from satellite.model.audio import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the configuration decides."""
+
+    link: LinkSettings
+    talk: TalkSettings
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything the daemon knows."""
+
+    link: Link = field(default_factory=Link)
+    talk: Talk = field(default_factory=Talk)
+    health: Health = field(default_factory=Health)
+
+
+Step = tuple[State, tuple[cmd.Command, ...]]
+
+
+def start(now: Instant, settings: Settings) -> Step:
+    """Begin: a session is opened at once, so that a wrong key is told before somebody speaks."""
+    state = State()
+    link, orders = link_.want(state.link, now.mono, settings.link)
+    return _show(replace(state, link=link), orders, now)
+
+
+def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Step:
+    """Return the next state and the orders that bring it about, in order.
+
+    ``state`` is never changed; ``now`` is the instant at which the event is decided on.
+    """
+    state = replace(state, health=health_.note(state.health, event, now))
+    match event:
+        case ev.StopRequested():
+            return state, (cmd.Exit(0),)
+        case ev.BusUp():
+            return _announce(state)
+        case ev.Heard():
+            after, orders = _hear(state, event, now, settings)
+        case _:
+            after, orders = _move(state, event, now, settings)
+    after, late = _give_up_stale(after, now, settings)
+    return _show(after, (*orders, *late), now)
+
+
+def deadline(state: State) -> float | None:
+    """Monotonic seconds at which a Tick changes something, where that is known before."""
+    soon = [] if state.link.deadline is None else [state.link.deadline]
+    if state.talk.shut and not talk_.is_sounding(state.talk):
+        soon.append(state.talk.quiet_at)
+    return min(soon, default=None)
+
+
+def _hear(state: State, event: ev.Heard, now: Instant, settings: Settings) -> Step:
+    if state.talk.discarding or state.talk.shut:
+        return state, ()
+    link, orders = link_.hear(state.link, event.pcm, now.mono, settings.link)
+    link, more = link_.want(link, now.mono, settings.link)
+    talk, rest = talk_.step(state.talk, event, now, settings.talk)
+    return replace(state, link=link, talk=talk), (*orders, *more, *rest)
+
+
+def _move(state: State, event: ev.Event, now: Instant, settings: Settings) -> Step:
+    link = state.link
+    if _is_old(link, event):
+        return state, ()
+    if link.phase is Phase.READY and talk_.is_busy(state.talk):
+        link = replace(link, deadline=now.mono + settings.link.idle_close_s)
+    link, orders = link_.step(link, event, now.mono, settings.link)
+    talk, more = talk_.step(state.talk, event, now, settings.talk)
+    after = replace(state, link=link, talk=talk)
+    for order in more:
+        if isinstance(order, cmd.Restart):
+            link, again = link_.restart(after.link, now.mono, settings.link, order.why)
+            after, orders = replace(after, link=link), (*orders, *again)
+        else:
+            orders = (*orders, order)
+    return _lose_session(state.link, after, orders, now, settings)
+
+
+def _is_old(link: Link, event: ev.Event) -> bool:
+    """True for what a connection before this one still had to say."""
+    match event:
+        case ev.FromServer(number) | ev.LinkDown(number):
+            return number != link.number or link.phase is Phase.DOWN
+        case _:
+            return False
+
+
+def _lose_session(
+    before: Link, after: State, orders: tuple[cmd.Command, ...], now: Instant, settings: Settings
+) -> Step:
+    if before.phase is not Phase.READY or after.link.phase is Phase.READY:
+        return after, orders
+    talk, lost = talk_.lose_session(after.talk, now, settings.talk)
+    return replace(after, talk=talk), (*orders, *lost)
+
+
+def _give_up_stale(state: State, now: Instant, settings: Settings) -> Step:
+    if not link_.is_stale(state.link, now.mono):
+        return state, ()
+    refusal = state.link.refusal
+    reason = refusal.code if refusal is not None else "no_session"
+    talk, orders = talk_.give_up_utterance(state.talk, reason, now, settings.talk)
+    return replace(state, link=link_.drop_backlog(state.link), talk=talk), orders
+
+
+def _announce(state: State) -> Step:
+    shown = state.health.shown
+    birth = (cmd.AnnounceOnline(),)
+    return state, birth if shown is None else (*birth, cmd.Publish(shown))
+
+
+def _show(state: State, orders: tuple[cmd.Command, ...], now: Instant) -> Step:
+    health, record = health_.show(state.health, state.talk, state.link, now)
+    state = replace(state, health=health)
+    return state, orders if record is None else (*orders, cmd.Publish(record))

@@ -1,0 +1,399 @@
+"""The conversation: whose turn it is, what is played, what is published.
+
+Pure. Facts in, orders out, in the order they must be carried out.
+
+Rule 1: the gate decides what is sent; the server's VAD decides whose turn it is (law 1). A cough
+that opens the gate changes nothing here.
+Rule 2: what a thread of ours must do is derived from the state after each fact (``_steer``), never
+remembered as a pending intention.
+Rule 3: everything ends: an open turn by the watchdog, a transcript and an answer by a deadline,
+playing by the speaker or a deadline (law 3). What did not come is published as missing (law 7).
+Rule 4: the user wins: while the server hears the user nothing of an answer is played.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from satellite.logic import overdue, report
+from satellite.logic.turn import (
+    Answer,
+    Outcome,
+    Turn,
+    add_audio,
+    add_text,
+    fail_answer,
+    flushed,
+    lose_transcript,
+    received_ms,
+    speaker_deadline,
+)
+from satellite.model import commands as cmd
+from satellite.model import events as ev
+from satellite.model.audio import Instant
+
+ECHO_TAIL_S: Final = 0.3  # audio.md 5: the room is quiet 300 ms after the speaker
+STALL_S: Final = 20.0  # reliability F31: longest pause within an answer
+LONGEST_ANSWER_MS: Final = 120_000  # reliability F33
+LOST: Final = "connection_lost"
+RESPONSE_GRACE_S: Final = 0.5  # protocol 5.4 D 3: a commit of ours makes no answer by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What the daemon knows about the conversation."""
+
+    turns: tuple[Turn, ...] = ()  # those that are not over, oldest first
+    counted: report.Counted = field(default_factory=report.Counted)
+    gate_open: bool = False
+    discarding: bool = False  # the rest of this utterance cannot be answered
+    speech_at: float | None = None  # when a local speech frame last ended
+    sent_at: float = 0.0  # when sound was last sent
+    quiet_at: float = 0.0  # until when the room still rings from the speaker
+    held: bool = False  # the last orders given to the capture thread
+    shut: bool = False
+    paused: bool = False
+
+
+Step = tuple[Talk, tuple[cmd.Command, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class TalkSettings:
+    """``recording``: the microphone is one, and can wait."""
+
+    report: report.ReportSettings
+    half_duplex: bool
+    recording: bool
+    silence_ms: int  # the server's silence_duration_ms
+
+
+def step(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> Step:
+    """Move by one fact and say what must be done about it."""
+    talk, orders = _decide(talk, event, now, settings)
+    talk, published = _settle(talk, now, settings)
+    talk, steering = _steer(talk, now.mono, settings)
+    return talk, (*orders, *published, *steering)
+
+
+def is_busy(talk: Talk) -> bool:
+    """True while somebody speaks or is owed something."""
+    return talk.gate_open or bool(talk.turns)
+
+
+def is_sounding(talk: Talk) -> bool:
+    """True while the speaker has, or will have, some of an answer."""
+    return any(t.answer is not None and t.answer.sounding for t in talk.turns)
+
+
+def give_up_utterance(talk: Talk, reason: str, now: Instant, settings: TalkSettings) -> Step:
+    """There is no session for what the user says: publish that, and ignore the rest of it."""
+    talk, turn = _begin(talk, None, now.mono, settings)
+    lost = replace(turn, ended=True, unanswered=reason)
+    return _settle(replace(_put(talk, lost), discarding=talk.gate_open), now, settings)
+
+
+def lose_session(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
+    """The session is gone: end every turn with a reason; what was received is still played."""
+    orders: list[cmd.Command] = []
+    for turn in talk.turns:
+        lost = replace(turn, ended=True, stopped_at=turn.stopped_at or now.mono)
+        lost = lose_transcript(lost, LOST)
+        if lost.answer is None:
+            lost = replace(lost, unanswered=lost.unanswered or LOST)
+        elif lost.answer.status is None:
+            if lost.answer.sounding and not lost.answer.interrupted:
+                orders.append(cmd.EndPlay(lost.answer.response_id))
+            lost = replace(lost, answer=fail_answer(lost.answer, LOST, now.mono))
+        talk = _put(talk, lost)
+    talk, published = _settle(talk, now, settings)
+    talk, steering = _steer(talk, now.mono, settings)
+    return talk, (*orders, *published, *steering)
+
+
+def _decide(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> Step:
+    match event:
+        case ev.GateOpened():
+            return replace(talk, gate_open=True, discarding=False), ()
+        case ev.Heard(pcm, speech_ms, speech_at):
+            return _hear(talk, pcm, speech_ms, speech_at, now.mono), ()
+        case ev.GateClosed(too_long):
+            return _on_gate_closed(replace(talk, gate_open=False), too_long, now.mono)
+        case ev.MicLost():
+            return replace(talk, gate_open=False), ()
+        case ev.FromServer(_, said):
+            return _on_server(talk, said, now.mono, settings)
+        case ev.PlayoutStarted(response_id, at):
+            return _on_started(talk, response_id, at), ()
+        case ev.PlayoutDrained(response_id):
+            return _on_drained(talk, response_id, now.mono), ()
+        case ev.PlayoutFlushed():
+            return _on_flushed(talk, event, now.mono)
+        case ev.Tick():
+            return _on_tick(talk, now.mono, settings.silence_ms)
+        case _:
+            return talk, ()
+
+
+def _on_server(talk: Talk, said: ev.ServerEvent, now: float, settings: TalkSettings) -> Step:
+    match said:
+        case ev.SpeechStarted(item_id):
+            return _on_speech_started(talk, item_id, now, settings)
+        case ev.SpeechStopped(item_id):
+            return _end_turn(talk, item_id, now, settings, committed=False), ()
+        case ev.InputCommitted(item_id):
+            return _end_turn(talk, item_id, now, settings, committed=True), ()
+        case ev.UserTranscript(item_id, text):
+            outcome: Outcome = "final" if text.strip() else "empty"
+            return _on_transcript(talk, item_id, outcome, text.strip(), None, now), ()
+        case ev.TranscriptFailed(item_id, code):
+            why = code or "transcription_failed"
+            return _on_transcript(talk, item_id, "failed", "", why, now), ()
+        case ev.ResponseCreated(response_id):
+            return _answering(talk, response_id, now, settings)[0], ()
+        case ev.AudioDelta(response_id):
+            return _on_audio(talk, said, response_id, now, settings)
+        case ev.TextDelta(response_id):
+            talk, turn, answer = _answer_of(talk, response_id, now, settings)
+            return _put_answer(talk, turn, add_text(answer, said), now), ()
+        case ev.ResponseDone(response_id):
+            return _on_done(talk, said, response_id, now, settings)
+        case _:
+            return talk, ()
+
+
+# --- the user ----------------------------------------------------------------------------------
+
+
+def _hear(talk: Talk, pcm: bytes, speech_ms: int, speech_at: float | None, now: float) -> Talk:
+    return replace(
+        talk,
+        counted=talk.counted.heard(pcm, speech_ms),
+        speech_at=talk.speech_at if speech_at is None else speech_at,
+        sent_at=now,
+    )
+
+
+def _on_gate_closed(talk: Talk, too_long: bool, now: float) -> Step:
+    """At the utterance limit we end the turn ourselves: it may never be silent in this room."""
+    open_turn = _open_turn(talk)
+    if not too_long or open_turn is None:
+        return talk, ()
+    return _put(talk, overdue.nudged(open_turn, 2, now)), (cmd.CommitInput(),)
+
+
+def _on_speech_started(talk: Talk, item_id: str, now: float, settings: TalkSettings) -> Step:
+    if _turn_of(talk, item_id) is not None:
+        return talk, ()
+    orders: list[cmd.Command] = []
+    for turn in talk.turns:
+        if turn.answer is None or turn.answer.is_over or turn.answer.interrupted:
+            continue
+        if turn.answer.sounding:
+            orders.append(cmd.FlushPlayout(turn.answer.response_id))
+        talk = _put_answer(talk, turn, replace(turn.answer, interrupted=True), now)
+    return _begin(talk, item_id, now, settings)[0], tuple(orders)
+
+
+def _end_turn(
+    talk: Talk, item_id: str, now: float, settings: TalkSettings, *, committed: bool
+) -> Talk:
+    turn = _turn_of(talk, item_id)
+    if turn is None:  # some servers forget speech_started, some say speech_stopped twice
+        if not committed:
+            return talk
+        talk, turn = _begin(talk, item_id, now, settings)
+    if not turn.ended:
+        turn = replace(turn, ended=True, stopped_at=now, speech_end_at=talk.speech_at)
+    if committed and turn.nudges >= 2:
+        turn = replace(turn, deadline=now + RESPONSE_GRACE_S)
+    return _put(talk, replace(turn, committed=turn.committed or committed))
+
+
+def _on_transcript(
+    talk: Talk, item_id: str, outcome: Outcome, text: str, reason: str | None, now: float
+) -> Talk:
+    turn = _turn_of(talk, item_id)
+    if turn is None or turn.outcome is not None:  # published as missing before, or said twice
+        return talk
+    known = replace(turn, outcome=outcome, transcript=text, transcript_at=now)
+    return _put(talk, replace(known, transcript_reason=reason))
+
+
+# --- the assistant -----------------------------------------------------------------------------
+
+
+def _answering(
+    talk: Talk, response_id: str, now: float, settings: TalkSettings
+) -> tuple[Talk, Turn]:
+    """A new response belongs to the newest turn that the server ended and nobody answered."""
+    waiting = [t for t in talk.turns if t.ended and t.answer is None and t.unanswered is None]
+    for older in waiting[:-1]:
+        talk = _put(talk, replace(older, unanswered="superseded"))
+    if waiting:
+        turn = waiting[-1]
+    else:
+        talk, turn = _begin(talk, None, now, settings)
+        turn = replace(turn, ended=True)
+    answer = Answer(response_id, interrupted=_open_turn(talk) is not None)
+    turn = replace(turn, answer=replace(answer, deadline=now + STALL_S))
+    return _put(talk, turn), turn
+
+
+def _answer_of(
+    talk: Talk, response_id: str, now: float, settings: TalkSettings
+) -> tuple[Talk, Turn, Answer]:
+    """Find the answer; one whose beginning we were not told begins here."""
+    for turn in talk.turns:
+        if turn.answer is not None and turn.answer.response_id == response_id:
+            return talk, turn, turn.answer
+    talk, turn = _answering(talk, response_id, now, settings)
+    assert turn.answer is not None
+    return talk, turn, turn.answer
+
+
+def _on_audio(
+    talk: Talk, delta: ev.AudioDelta, response_id: str, now: float, settings: TalkSettings
+) -> Step:
+    talk, turn, answer = _answer_of(talk, response_id, now, settings)
+    if answer.interrupted or answer.status is not None:
+        return talk, ()
+    answer = add_audio(answer, delta)
+    play = cmd.Play(response_id, delta.item_id, delta.content_index, delta.pcm)
+    if answer.audio_ms <= LONGEST_ANSWER_MS:
+        return _put_answer(talk, turn, answer, now), (play,)
+    cut = replace(answer, status="incomplete", reason="too_long")
+    orders = (play, cmd.CancelResponse(response_id), cmd.EndPlay(response_id))
+    return _put_answer(talk, turn, cut, now), orders
+
+
+def _on_done(
+    talk: Talk, done: ev.ResponseDone, response_id: str, now: float, settings: TalkSettings
+) -> Step:
+    talk, turn, answer = _answer_of(talk, response_id, now, settings)
+    if answer.status is not None:
+        return talk, ()
+    answer = replace(answer, status=done.status, reason=done.reason, usage=done.usage)
+    talk = _put_answer(talk, turn, answer, now)
+    if answer.sounding and not answer.interrupted:
+        return talk, (cmd.EndPlay(response_id),)
+    return talk, ()
+
+
+# --- the speaker -------------------------------------------------------------------------------
+
+
+def _on_started(talk: Talk, response_id: str, at: float) -> Talk:
+    turn = _turn_with(talk, response_id)
+    if turn is None or turn.answer is None or turn.answer.audio_at is not None:
+        return talk
+    return _put(talk, replace(turn, answer=replace(turn.answer, audio_at=at)))
+
+
+def _on_drained(talk: Talk, response_id: str, now: float) -> Talk:
+    talk = replace(talk, quiet_at=now + ECHO_TAIL_S)
+    turn = _turn_with(talk, response_id)
+    if turn is None or turn.answer is None:
+        return talk
+    return _put(talk, replace(turn, answer=replace(turn.answer, sounding=False)))
+
+
+def _on_flushed(talk: Talk, event: ev.PlayoutFlushed, now: float) -> Step:
+    """Tell the server what was heard of each item: all, a part, or nothing (C47)."""
+    talk = replace(talk, quiet_at=now + ECHO_TAIL_S)
+    turn = _turn_with(talk, event.response_id)
+    if turn is None or turn.answer is None or not turn.answer.sounding:
+        return talk, ()
+    answer = flushed(turn.answer, event.item_id, event.played_ms)
+    heard = min(event.played_ms, received_ms(answer, event.item_id))
+    orders: list[cmd.Command] = []
+    if heard > 0:
+        orders.append(cmd.TruncateItem(event.item_id, event.content_index, heard))
+    items = list(dict.fromkeys(item for item, _, _ in answer.received))
+    unheard = items[items.index(event.item_id) :] if event.item_id in items else []
+    orders += [cmd.DeleteItem(item) for item in unheard if item != event.item_id or heard == 0]
+    return _put_answer(talk, turn, answer, now), tuple(orders)
+
+
+# --- when nothing comes ------------------------------------------------------------------------
+
+
+def _on_tick(talk: Talk, now: float, silence_ms: int) -> Step:
+    room = overdue.Room(talk.gate_open, talk.sent_at, silence_ms)
+    orders: list[cmd.Command] = []
+    for turn in talk.turns:
+        newer = any(other.opened_at > turn.opened_at for other in talk.turns)
+        after, more = overdue.watch(turn, room, now, user_went_on=newer)
+        talk = _put(talk, after)
+        orders += more
+    return talk, tuple(orders)
+
+
+# --- after every fact --------------------------------------------------------------------------
+
+
+def _settle(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
+    """Publish what is complete, each thing once; forget the turns that are over."""
+    orders: list[cmd.Command] = []
+    for turn in talk.turns:
+        counted, after, records = report.tell(talk.counted, turn, now, settings.report)
+        kept = tuple(
+            after if t is turn else t for t in talk.turns if t is not turn or not t.is_over
+        )
+        talk = replace(talk, counted=counted, turns=kept)
+        orders += [cmd.Publish(record) for record in records]
+    return replace(talk, turns=tuple(t for t in talk.turns if not t.is_over)), tuple(orders)
+
+
+def _steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
+    """Order the capture thread what follows from the state, where it was ordered otherwise."""
+    orders: list[cmd.Command] = []
+    held = _open_turn(talk) is not None
+    shut = settings.half_duplex and (is_sounding(talk) or now < talk.quiet_at)
+    owed = any(t.ended for t in talk.turns)
+    paused = settings.recording and settings.half_duplex and (owed or shut)
+    if held != talk.held:
+        orders.append(cmd.HoldGate(held))
+    if shut != talk.shut:
+        orders.append(cmd.ShutGate(shut))
+        if shut and talk.gate_open:
+            talk = replace(talk, gate_open=False)
+            if not held:  # a beginning that the server has not noticed must not join the next turn
+                orders.append(cmd.ClearInput())
+    if paused != talk.paused:
+        orders.append(cmd.PauseRecording(paused))
+    return replace(talk, held=held, shut=shut, paused=paused), tuple(orders)
+
+
+# --- small parts -------------------------------------------------------------------------------
+
+
+def _begin(
+    talk: Talk, item_id: str | None, now: float, settings: TalkSettings
+) -> tuple[Talk, Turn]:
+    counted, turn_id = talk.counted.begin(settings.report)
+    turn = Turn(turn_id, item_id, now)
+    return replace(talk, counted=counted, turns=(*talk.turns, turn)), turn
+
+
+def _put(talk: Talk, turn: Turn) -> Talk:
+    turns = tuple(turn if t.turn_id == turn.turn_id else t for t in talk.turns)
+    return replace(talk, turns=turns)
+
+
+def _put_answer(talk: Talk, turn: Turn, answer: Answer, now: float) -> Talk:
+    deadline = now + STALL_S if answer.status is None else speaker_deadline(answer, now)
+    return _put(talk, replace(turn, answer=replace(answer, deadline=deadline)))
+
+
+def _turn_of(talk: Talk, item_id: str) -> Turn | None:
+    return next((t for t in talk.turns if t.item_id == item_id), None)
+
+
+def _turn_with(talk: Talk, response_id: str) -> Turn | None:
+    return next((t for t in talk.turns if t.answer and t.answer.response_id == response_id), None)
+
+
+def _open_turn(talk: Talk) -> Turn | None:
+    return next((t for t in talk.turns if not t.ended), None)

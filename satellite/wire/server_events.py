@@ -1,0 +1,217 @@
+"""Server messages of the Realtime protocol become events. Pure.
+
+Unknown types and unknown keys are ignored (C38): a server may say more than we understand. A known
+type with a wrong body is a ProtocolError that names type and field, never the content (C39).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from satellite.errors import ProtocolError
+from satellite.model import events as ev
+
+
+class _Message(msgspec.Struct):
+    type: str
+
+
+class _Session(msgspec.Struct):
+    type: str = "realtime"  # a server of an older dialect has no type
+    expires_at: float | None = None
+
+
+class _Created(_Message):
+    session: _Session
+
+
+class _Updated(_Message):
+    session: dict[str, Any]
+
+
+class _ErrorBody(msgspec.Struct):
+    message: str = ""
+    type: str = ""
+    code: str | None = None
+    param: str | None = None
+    event_id: str | None = None
+
+
+class _Error(_Message):
+    error: _ErrorBody
+
+
+class _Item(_Message):
+    item_id: str
+
+
+class _Transcript(_Item):
+    transcript: str
+
+
+class _Failed(_Item):
+    error: _ErrorBody
+
+
+class _Part(_Message):
+    response_id: str
+    item_id: str = ""
+    output_index: int = 0
+    content_index: int = 0
+
+
+class _Audio(_Part, kw_only=True):
+    delta: bytes  # base64 in JSON, decoded by msgspec
+
+
+class _TextPart(_Part, kw_only=True):
+    delta: str = ""
+    text: str = ""
+    transcript: str = ""
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = 0
+    audio_tokens: int | None = 0
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
+    input_token_details: _Details | None = None
+    output_token_details: _Details | None = None
+
+
+class _StatusError(msgspec.Struct):
+    code: str | None = None
+    type: str | None = None
+
+
+class _Status(msgspec.Struct):
+    reason: str | None = None
+    error: _StatusError | None = None
+
+
+class _ResponseBody(msgspec.Struct):
+    id: str
+    status: str | None = None
+    status_details: _Status | None = None
+    usage: _Usage | None = None
+
+
+class _Response(_Message):
+    response: _ResponseBody
+
+
+def _usage(usage: _Usage | None) -> ev.Usage | None:
+    if usage is None:
+        return None
+    given = usage.input_token_details or _Details()
+    made = usage.output_token_details or _Details()
+    return ev.Usage(
+        input_tokens=usage.input_tokens or 0,
+        output_tokens=usage.output_tokens or 0,
+        cached_tokens=given.cached_tokens or 0,
+        input_audio_tokens=given.audio_tokens or 0,
+        output_audio_tokens=made.audio_tokens or 0,
+    )
+
+
+def _done(message: _Response) -> ev.ServerEvent:
+    body = message.response
+    details = body.status_details or _Status()
+    fault = details.error or _StatusError()
+    reason = details.reason or fault.code or fault.type
+    return ev.ResponseDone(body.id, body.status or "completed", reason, _usage(body.usage))
+
+
+def _error(message: _Error) -> ev.ServerEvent:
+    error = message.error
+    return ev.ServerError(error.type, error.code, error.message, error.param, error.event_id)
+
+
+def _audio(message: _Audio) -> ev.ServerEvent:
+    m = message
+    return ev.AudioDelta(m.response_id, m.item_id, m.output_index, m.content_index, m.delta)
+
+
+def _delta(message: _TextPart) -> ev.ServerEvent:
+    m = message
+    return ev.TextDelta(m.response_id, m.output_index, m.content_index, m.delta)
+
+
+def _final(message: _TextPart) -> ev.ServerEvent:
+    m = message
+    text = m.text or m.transcript
+    return ev.TextDelta(m.response_id, m.output_index, m.content_index, text, final=True)
+
+
+_Reader = tuple[type[_Message], Callable[[Any], ev.ServerEvent]]
+
+_READERS: Final[dict[str, _Reader]] = {
+    "session.created": (
+        _Created,
+        lambda m: ev.SessionCreated(m.session.type, m.session.expires_at),
+    ),
+    "error": (_Error, _error),
+    "input_audio_buffer.speech_started": (_Item, lambda m: ev.SpeechStarted(m.item_id)),
+    "input_audio_buffer.speech_stopped": (_Item, lambda m: ev.SpeechStopped(m.item_id)),
+    "input_audio_buffer.committed": (_Item, lambda m: ev.InputCommitted(m.item_id)),
+    "conversation.item.input_audio_transcription.completed": (
+        _Transcript,
+        lambda m: ev.UserTranscript(m.item_id, m.transcript),
+    ),
+    "conversation.item.input_audio_transcription.failed": (
+        _Failed,
+        lambda m: ev.TranscriptFailed(m.item_id, m.error.code),
+    ),
+    "response.created": (_Response, lambda m: ev.ResponseCreated(m.response.id)),
+    "response.output_audio.delta": (_Audio, _audio),
+    "response.output_audio_transcript.delta": (_TextPart, _delta),
+    "response.output_audio_transcript.done": (_TextPart, _final),
+    "response.output_text.delta": (_TextPart, _delta),
+    "response.output_text.done": (_TextPart, _final),
+    "response.done": (_Response, _done),
+}
+
+
+class Decoder:
+    """Reads the messages of one kind of session. Holds no state of a connection."""
+
+    def __init__(self, differences: Callable[[object], tuple[str, ...]]) -> None:
+        """``differences(effective)`` compares the server's session with the one asked for."""
+        self._differences = differences
+        self._type = msgspec.json.Decoder(_Message)
+        self._updated = msgspec.json.Decoder(_Updated)
+        self._readers = {
+            kind: (msgspec.json.Decoder(shape), build) for kind, (shape, build) in _READERS.items()
+        }
+
+    def __call__(self, message: bytes) -> ev.ServerEvent:
+        """Turn one message into one event. Raises ProtocolError."""
+        try:
+            kind = self._type.decode(message).type
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise ProtocolError("a server message is not a JSON object with a type") from None
+        try:
+            if kind == "session.updated":
+                return ev.SessionUpdated(self._differences(self._updated.decode(message).session))
+            if kind not in self._readers:
+                return ev.Ignored(kind[:80])
+            decoder, build = self._readers[kind]
+            event = build(decoder.decode(message))
+        except msgspec.ValidationError as exc:
+            raise ProtocolError(f"{kind}: {_field_of(exc)}") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise ProtocolError(f"{kind}: not JSON") from None
+        if isinstance(event, ev.AudioDelta) and len(event.pcm) % 2:
+            raise ProtocolError(f"{kind}: {len(event.pcm)} bytes are not whole samples")
+        return event
+
+
+def _field_of(exc: msgspec.ValidationError) -> str:
+    """msgspec names the path and the types, never the value."""
+    return str(exc)[:200]
