@@ -29,6 +29,7 @@ class Health:
     frame_at: float | None = None
     checked_at: float | None = None  # when frame_at was looked at
     speaker_lost: str | None = None
+    bus_down: str | None = None
     recording_ended: bool = False
     shown: rec.State | None = None
 
@@ -40,6 +41,10 @@ def note(health: Health, event: ev.Event, now: Instant) -> Health:
             return replace(health, mic_heard=True, mic_lost=None, frame_at=now.mono)
         case ev.MicLost(detail):
             return replace(health, mic_heard=False, mic_lost=detail)
+        case ev.BusUp():
+            return replace(health, bus_down=None)
+        case ev.BusDown(detail):
+            return replace(health, bus_down=detail)
         case ev.RecordingEnded():
             return replace(health, recording_ended=True)
         case ev.SpeakerReady():
@@ -110,6 +115,9 @@ def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
     if link.differences:
         detail = "the server did not take every setting: " + "; ".join(link.differences)
         found.append(("session_differs", detail, "change those keys below realtime:"))
+    if health.bus_down is not None:
+        fix = "check mqtt: in the configuration and the broker; the satellite goes on trying"
+        found.append(("mqtt_unreachable", health.bus_down, fix))
     if health.recording_ended:
         detail = "the recording that stands in for a microphone is over; nothing more is heard"
         found.append(("recording_ended", detail, "give another audio.input.file, or set loop"))

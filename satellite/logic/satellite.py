@@ -61,7 +61,7 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
         case ev.StopRequested():
             return state, (cmd.Exit(0),)
         case ev.BusUp():
-            return _announce(state)
+            return _announce(*_show(state, (), now))
         case ev.Heard():
             after, orders = _hear(state, event, now, settings)
         case _:
@@ -132,10 +132,10 @@ def _give_up_stale(state: State, now: Instant, settings: Settings) -> Step:
     return replace(state, link=link_.drop_backlog(state.link), talk=talk), orders
 
 
-def _announce(state: State) -> Step:
-    shown = state.health.shown
-    birth = (cmd.AnnounceOnline(),)
-    return state, birth if shown is None else (*birth, cmd.Publish(shown))
+def _announce(state: State, shown: tuple[cmd.Command, ...]) -> Step:
+    """Birth and state; ``shown`` holds the state where it has just changed."""
+    again = () if state.health.shown is None or shown else (cmd.Publish(state.health.shown),)
+    return state, (cmd.AnnounceOnline(), *shown, *again)
 
 
 def _show(state: State, orders: tuple[cmd.Command, ...], now: Instant) -> Step:

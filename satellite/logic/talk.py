@@ -126,8 +126,8 @@ def _decide(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -
             return _on_server(talk, said, now.mono, settings)
         case ev.PlayoutStarted(response_id, at):
             return _on_started(talk, response_id, at), ()
-        case ev.PlayoutDrained(response_id):
-            return _on_drained(talk, response_id, now.mono), ()
+        case ev.PlayoutDrained(response_id, heard):
+            return _on_drained(talk, response_id, heard, now.mono), ()
         case ev.PlayoutFlushed():
             return _on_flushed(talk, event, now.mono)
         case ev.Tick():
@@ -291,12 +291,15 @@ def _on_started(talk: Talk, response_id: str, at: float) -> Talk:
     return _put(talk, replace(turn, answer=replace(turn.answer, audio_at=at)))
 
 
-def _on_drained(talk: Talk, response_id: str, now: float) -> Talk:
+def _on_drained(talk: Talk, response_id: str, heard: bool, now: float) -> Talk:
     talk = replace(talk, quiet_at=now + ECHO_TAIL_S)
     turn = _turn_with(talk, response_id)
     if turn is None or turn.answer is None:
         return talk
-    return _put(talk, replace(turn, answer=replace(turn.answer, sounding=False)))
+    answer = replace(turn.answer, sounding=False)
+    if not heard:
+        answer = replace(answer, played_ms=0)
+    return _put(talk, replace(turn, answer=answer))
 
 
 def _on_flushed(talk: Talk, event: ev.PlayoutFlushed, now: float) -> Step:

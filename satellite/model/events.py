@@ -68,9 +68,10 @@ class PlayoutStarted:
 
 @dataclass(frozen=True, slots=True)
 class PlayoutDrained:
-    """Every sample of a response has been played, or thrown away because no speaker works."""
+    """Every sample of a response has been played; not ``heard``: some were lost, no speaker works."""
 
     response_id: str
+    heard: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +250,6 @@ class BusDown:
     """The broker is away, or refused us for a reason; paho goes on trying."""
 
     detail: str
-    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

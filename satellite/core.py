@@ -1,0 +1,168 @@
+"""The deciding thread: take a fact, decide, carry out. It runs in the main thread.
+
+It owns all state and does no I/O: it hands each order to the thread that owns the thing, and every
+such call returns at once. It alone feeds systemd's watchdog, from its own loop: a stuck core is
+restarted, and a stuck adapter cannot hide behind a healthy side thread.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from satellite.inbox import Inbox
+from satellite.logic import satellite as logic
+from satellite.model import commands as cmd
+from satellite.model import events as ev
+from satellite.model import ports
+from satellite.model import records as rec
+from satellite.model.audio import Instant
+from satellite.wire import mqtt, realtime
+
+HEARTBEAT_S: Final = 1.0  # evidence is never judged later than this
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The owners of the outside world, as the core sees them."""
+
+    link: ports.RealtimeLink
+    bus: ports.Bus
+    capture: ports.Mailbox
+    playback: ports.Mailbox
+    alive: Callable[[str], None]  # the core made a decision; the state in one word
+    last_frame_at: Callable[[], float | None]  # a counter of the capture thread
+    clock: Callable[[], Instant]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How orders and records are spelled."""
+
+    session: realtime.Session
+    base_topic: str
+    retain_text: bool
+
+
+class Core:
+    """All state, one writer. ``run`` returns the exit code."""
+
+    def __init__(
+        self, settings: logic.Settings, wire: Wire, outside: Outside, inbox: Inbox
+    ) -> None:
+        self._settings = settings
+        self._wire = wire
+        self._outside = outside
+        self._inbox = inbox
+        self._exit: int | None = None
+        self._messages = itertools.count(1)
+        self._seen_problems: dict[str, rec.Problem] = {}
+        self.state = logic.State()
+
+    def run(self) -> int:
+        """Decide until told to stop."""
+        self.state, orders = logic.start(self._outside.clock(), self._settings)
+        self._carry_out(orders)
+        while self._exit is None:
+            self.run_once()
+        return self._exit
+
+    def run_once(self) -> None:
+        """Take one fact, or notice that time passed."""
+        event = self._inbox.take(self._patience_s())
+        if event is not None:
+            self._decide(event)
+        if event is None or self._patience_s() == 0.0:
+            # Also under a flood: a busy inbox cannot starve a deadline.
+            self._decide(ev.Tick(self._outside.last_frame_at()))
+        shown = self.state.health.shown
+        self._outside.alive(shown.state if shown else "starting")
+
+    def _patience_s(self) -> float:
+        deadline = logic.deadline(self.state)
+        if deadline is None:
+            return HEARTBEAT_S
+        return min(HEARTBEAT_S, max(0.0, deadline - self._outside.clock().mono))
+
+    def _decide(self, event: ev.Event) -> None:
+        now = self._outside.clock()
+        self.state, orders = logic.step(self.state, event, now, self._settings)
+        self._carry_out(orders)
+
+    def _carry_out(self, orders: tuple[cmd.Command, ...]) -> None:
+        for order in orders:
+            match order:
+                case cmd.Publish(record):
+                    self._publish(record)
+                case cmd.HoldGate() | cmd.ShutGate() | cmd.PauseRecording():
+                    self._outside.capture.put(order)
+                case cmd.Play() | cmd.EndPlay() | cmd.FlushPlayout():
+                    self._outside.playback.put(order)
+                case cmd.Connect(link):
+                    self._outside.link.connect(link)
+                case cmd.Disconnect():
+                    self._outside.link.disconnect()
+                case cmd.AnnounceOnline():
+                    self._send_to_bus(mqtt.status(self._wire.base_topic, mqtt.ONLINE))
+                case cmd.Exit(code):
+                    self._exit = code
+                case cmd.Restart():
+                    raise AssertionError("the step function turns Restart into other orders")
+                case _:
+                    self._send_to_server(order)
+
+    def _send_to_server(self, order: cmd.LinkCommand) -> None:
+        event_id = f"m{next(self._messages)}"
+        for message in realtime.encode(order, self._wire.session, event_id):
+            if not self._outside.link.send(message):
+                return  # the link ends itself and says so with LinkDown
+
+    def _publish(self, record: rec.Record) -> None:
+        if isinstance(record, rec.TurnRecord):
+            _log_turn(record)
+        if isinstance(record, rec.State):
+            self._log_problems(record)
+        wire = self._wire
+        self._send_to_bus(mqtt.encode(record, wire.base_topic, retain_text=wire.retain_text))
+
+    def _send_to_bus(self, message: mqtt.Message) -> None:
+        self._outside.bus.publish(
+            message.topic,
+            message.payload,
+            qos=message.qos,
+            retain=message.retain,
+            expiry_s=message.expiry_s,
+        )
+
+    def _log_problems(self, record: rec.State) -> None:
+        """One line when a problem appears or changes its words, one when it is gone."""
+        current = {problem.code: problem for problem in record.problems}
+        for code, problem in current.items():
+            if code not in self._seen_problems:
+                log.warning("%s: %s; %s", code, problem.detail, problem.fix)
+        for code in self._seen_problems.keys() - current.keys():
+            log.info("%s: over", code)
+        self._seen_problems = current
+
+
+def _log_turn(turn: rec.TurnRecord) -> None:
+    """Numbers only: no word that was said is ever logged."""
+    log.info(
+        "turn %d %s: speech %.1f s, sent %.1f s, transcript +%s ms, first audio +%s ms%s",
+        turn.seq,
+        turn.event_type,
+        turn.speech_s,
+        turn.sent_s,
+        _or_none(turn.speech_end_to_transcript_ms),
+        _or_none(turn.speech_end_to_audio_ms),
+        f", {turn.reason}" if turn.reason else "",
+    )
+
+
+def _or_none(ms: int | None) -> str:
+    return "none" if ms is None else str(ms)

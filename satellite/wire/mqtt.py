@@ -1,0 +1,70 @@
+"""Records become MQTT messages: topic, payload, QoS, retain, expiry. Pure.
+
+The base topic is ``<prefix>/<name>``. What a person said is never retained unless the owner asks
+for it, and expires at the broker: an order carried out minutes late is worse than none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from satellite.model import records as rec
+
+ONLINE: Final = b"online"
+OFFLINE: Final = b"offline"
+STATUS: Final = "status"
+EVENT_EXPIRY_S: Final = 120  # home-assistant-mqtt.md 3.2
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One publication. ``expiry_s`` is the MQTT 5 message expiry, None for never."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    expiry_s: int | None
+
+
+def base(prefix: str, name: str) -> str:
+    """The topic that all of the satellite's topics stand below."""
+    return f"{prefix}/{name}"
+
+
+_TOPICS: Final[dict[type[rec.Record], str]] = {
+    rec.State: "state",
+    rec.Transcript: "transcript",
+    rec.Response: "response",
+    rec.TurnRecord: "turn",
+}
+
+
+def encode(record: rec.Record, base_topic: str, *, retain_text: bool) -> Message:
+    """Make the message of one record."""
+    topic = f"{base_topic}/{_TOPICS[type(record)]}"
+    payload = msgspec.json.encode(record)
+    if isinstance(record, rec.State):
+        return Message(topic, payload, qos=1, retain=True, expiry_s=None)
+    retained = retain_text and not isinstance(record, rec.TurnRecord)
+    return Message(topic, payload, 1, retained, None if retained else EVENT_EXPIRY_S)
+
+
+def status(base_topic: str, payload: bytes) -> Message:
+    """Birth, will, or the word that goes before an orderly end."""
+    return Message(f"{base_topic}/{STATUS}", payload, qos=1, retain=True, expiry_s=None)
+
+
+def schemas() -> dict[str, dict[str, object]]:
+    """The JSON Schema of each topic's payload, by topic name; docs/mqtt/ holds them."""
+    return {
+        name: {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": f"{name}, version 1",
+            **msgspec.json.schema(kind),
+        }
+        for kind, name in _TOPICS.items()
+    }
