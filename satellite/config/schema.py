@@ -1,8 +1,8 @@
 """The configuration: every key that works today, and all that is known about it.
 
-One tree of frozen values. Each field carries its default, its bounds and one sentence for the person
-who sets it; validation and ``config.example.yaml`` come from here and from nowhere else. Lengths keep
-the unit that is in their name; who uses a value converts it once.
+One tree of frozen values. Each field carries its default, its bounds and one sentence for the
+person who sets it; validation and ``config.example.yaml`` come from here and from nowhere else.
+Lengths keep the unit that is in their name; who uses a value converts it once.
 
 Secrets, and texts that the person may not want to see in a log, are not part of any ``repr``.
 """
@@ -27,22 +27,22 @@ class Setting:
     high: float | None = None
     pattern: str = ""  # the whole text must match; ``wording`` says it for a person
     wording: str = ""
-    secret: str = ""  # not empty: a secret, and the name to suggest for it in secrets.yaml
+    keep_as: str = ""  # not empty: a secret, and the name to suggest for it in secrets.yaml
     prose: bool = False  # free text: may be empty, may have several lines, is never echoed
     path: Literal["", "read", "write"] = ""  # a file, relative to the folder of the configuration
     active: str = ""  # how the example sets this key; empty: it shows the default, commented out
 
 
 def setting(default: Any, sentence: str, *, shown: bool = True, **known: Any) -> Any:
-    """Return a dataclass field with a ``Setting``; ``shown=False`` and secrets stay out of ``repr``."""
+    """Return a dataclass field with a ``Setting``. Secrets and ``shown=False`` stay out of repr."""
     about = Setting(sentence, **known)
-    in_repr = shown and not about.secret and not about.prose
+    in_repr = shown and not about.keep_as and not about.prose
     return field(default=default, repr=in_repr, metadata={"setting": about})
 
 
-def section(kind: type, sentence: str) -> Any:
-    """Return a dataclass field that holds the keys of one section, all of them with defaults."""
-    return field(default_factory=kind, metadata={"setting": Setting(sentence)})
+def says(sentence: str) -> dict[str, Setting]:
+    """Return the metadata of a field that holds a section."""
+    return {"setting": Setting(sentence)}
 
 
 def is_loopback(host: str) -> bool:
@@ -94,8 +94,10 @@ class AudioOutput:
 class Audio:
     """Microphone and loudspeaker."""
 
-    input: AudioInput = section(AudioInput, "What the satellite hears.")
-    output: AudioOutput = section(AudioOutput, "Where it speaks.")
+    input: AudioInput = field(
+        default_factory=AudioInput, metadata=says("What the satellite hears.")
+    )
+    output: AudioOutput = field(default_factory=AudioOutput, metadata=says("Where it speaks."))
     duplex: Literal["half", "full"] = setting(
         "half",
         "half does not listen while it speaks; full does, and needs a headset, or it hears itself.",
@@ -189,7 +191,7 @@ class Realtime:
         'Your key, never in clear. Either write the line  openai_api_key: "your key"  into a file'
         " secrets.yaml beside this one; or use  !env OPENAI_API_KEY  for an environment variable;"
         " or  !credential openai_api_key  for a systemd credential.",
-        secret="openai_api_key",
+        keep_as="openai_api_key",
         active="!secret openai_api_key",
         pattern="[!-~]+",
         wording="a key without spaces and accents",
@@ -201,8 +203,12 @@ class Realtime:
     output: Literal["audio", "text"] = setting(
         "audio", "audio speaks; text only publishes the answer."
     )
-    transcription: Transcription = section(Transcription, "What you said, as text.")
-    turn_detection: TurnDetection = section(TurnDetection, "When your turn is over.")
+    transcription: Transcription = field(
+        default_factory=Transcription, metadata=says("What you said, as text.")
+    )
+    turn_detection: TurnDetection = field(
+        default_factory=TurnDetection, metadata=says("When your turn is over.")
+    )
     noise_reduction: Literal["near_field", "far_field"] | None = setting(
         "far_field",
         "far_field for a microphone in the room, near_field for a headset, null for neither.",
@@ -251,7 +257,7 @@ class Mqtt:
     password: str | None = setting(
         None,
         "Password to log in with; see api_key for the places to keep it.",
-        secret="mqtt_password",
+        keep_as="mqtt_password",
     )
     topic_prefix: str = setting(
         "satellite",
@@ -292,8 +298,10 @@ class Config:
         pattern="[a-z0-9_-]{1,32}",
         wording="1 to 32 of a to z, 0 to 9, _ and -",
     )
-    audio: Audio = section(Audio, "Microphone and loudspeaker.")
-    gate: Gate = section(Gate, "What leaves this machine: only what passes the gate.")
-    realtime: Realtime = section(Realtime, "Who answers.")
-    mqtt: Mqtt = section(Mqtt, "Where every turn is published.")
-    privacy: Privacy = section(Privacy, "Where texts may appear.")
+    audio: Audio = field(default_factory=Audio, metadata=says("Microphone and loudspeaker."))
+    gate: Gate = field(
+        default_factory=Gate, metadata=says("What leaves this machine: only what passes the gate.")
+    )
+    realtime: Realtime = field(default_factory=Realtime, metadata=says("Who answers."))
+    mqtt: Mqtt = field(default_factory=Mqtt, metadata=says("Where every turn is published."))
+    privacy: Privacy = field(default_factory=Privacy, metadata=says("Where texts may appear."))
