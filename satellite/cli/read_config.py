@@ -1,0 +1,90 @@
+"""The files, the environment and the credentials of a configuration, read for the pure loader."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from pathlib import Path
+from typing import Final, Literal
+
+from satellite.config.loader import load, load_secrets
+from satellite.config.nodes import MAX_BYTES
+from satellite.config.schema import Config
+from satellite.config.tags import SECRETS_FILE
+from satellite.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+_EXAMPLE: Final = "config.example.yaml"
+
+
+def read_config(path: Path) -> Config:
+    """Return the configuration in the file ``path`` or raise ConfigError with all its problems.
+
+    Looks at the disk for every file that the configuration names. Does not open devices or sockets.
+    """
+    folder = path.absolute().parent
+    advice = f"cp {_EXAMPLE} {path}, then edit it" if not path.exists() else "check its permissions"
+    return load(
+        _read(path, path.name, advice),
+        source=path.name,
+        base=str(folder),
+        environment=os.environ,
+        secrets=lambda: _read_secrets(folder / SECRETS_FILE),
+        credentials=_read_credentials(os.environ.get("CREDENTIALS_DIRECTORY", "")),
+        look=look,
+    )
+
+
+def look(use: Literal["read", "write"], path: str) -> str | None:
+    """Say what is wrong with a file that will be read or written, None when nothing is."""
+    file = Path(path)
+    if use == "read":
+        if not file.exists():
+            return f"does not exist (looked for {path})"
+        if not file.is_file():
+            return "is not a file"
+        return None if os.access(file, os.R_OK) else "is not readable; check its permissions"
+    if not file.parent.is_dir():
+        return f"is in a folder that does not exist; make it with mkdir -p {file.parent}"
+    if file.is_dir():
+        return "is a folder; add the name of a file"
+    target = file if file.exists() else file.parent
+    return None if os.access(target, os.W_OK) else "cannot be written; check the permissions"
+
+
+def _read(path: Path, source: str, advice: str) -> str:
+    """Return the text of ``path``, at most one byte too much of it, or raise ConfigError."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        # Cut off, the last character may be half a one; load() says that it is all too long.
+        return data.decode("utf-8", "strict" if len(data) <= MAX_BYTES else "replace")
+    except OSError as error:
+        reason = (error.strerror or "error").lower()
+        raise ConfigError([f"{source}: cannot be read ({reason}); {advice}"]) from None
+    except UnicodeDecodeError as error:
+        sentence = f"is not UTF-8 (byte {error.start}); save it as UTF-8"
+        raise ConfigError([f"{source}: {sentence}"]) from None
+
+
+def _read_secrets(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    if path.stat().st_mode & stat.S_IROTH:
+        log.warning("%s can be read by everybody on this machine; run: chmod 600 %s", path, path)
+    return load_secrets(_read(path, path.name, "check its permissions"), source=path.name)
+
+
+def _read_credentials(folder: str) -> dict[str, str]:
+    """Return what systemd gave this service. What is not text is not there."""
+    if not folder or not Path(folder).is_dir():
+        return {}
+    found = {}
+    for file in Path(folder).iterdir():
+        try:
+            found[file.name] = _read(file, file.name, "").removesuffix("\n")
+        except ConfigError:
+            log.warning("credential %s is not readable text", file.name)
+    return found

@@ -1,0 +1,200 @@
+"""The text of a configuration becomes a Config, or all its problems, in the order of the file."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields, is_dataclass
+from typing import Any, Final, Literal, get_type_hints
+
+from satellite.config import nodes, rules
+from satellite.config.nodes import Node, Refused, Scalar
+from satellite.config.schema import Config, Setting
+from satellite.config.tags import Sources, WrongError
+from satellite.config.values import guess, looks_secret, one_of, read
+from satellite.errors import ConfigError
+
+_SHORT_LIST: Final = 8  # so many valid keys still fit into a sentence
+_NOT_A_SECTION: Final = "must be a section: lines of the form key: value, indented below it"
+_KEY_START: Final = re.compile("[A-Za-z0-9_-]{1,40}")
+_LAST: Final = 1 << 30  # problems without a line come after those with one
+
+Look = Callable[[Literal["read", "write"], str], str | None]
+
+
+def _accept(use: str, path: str) -> None:
+    """Look at no disk."""
+
+
+def load(
+    text: str,
+    *,
+    source: str,
+    base: str,
+    environment: Mapping[str, str],
+    secrets: Callable[[], Mapping[str, str]],
+    credentials: Mapping[str, str],
+    look: Look = _accept,
+) -> Config:
+    """Return the configuration in ``text`` or raise ConfigError with all its problems.
+
+    ``source`` is the name in sentences, ``base`` the folder that relative paths start from.
+    ``secrets`` is called when the first ``!secret`` is met; it may raise ConfigError. ``look`` says
+    what is wrong with an absolute path that will be read or written, None when nothing is.
+    """
+    secrets = functools.cache(secrets)
+    reading = _Reading(Sources(base, environment, secrets, credentials, look))
+    try:
+        root = nodes.parse(text)
+    except nodes.UnreadableError as error:
+        raise ConfigError([_format(source, error.line, "", error.sentence)]) from None
+    config = _read_section(Config, root, "", reading) if root else Config()
+    assert isinstance(config, Config)
+    _apply_rules(config, reading)
+    if reading.problems:
+        raise ConfigError(
+            [_format(source, *problem) for problem in sorted(reading.problems, key=_order)]
+        )
+    return config
+
+
+def load_secrets(text: str, *, source: str) -> dict[str, str]:
+    """Return the names and values of a ``secrets.yaml`` or raise ConfigError. Echoes no value."""
+    try:
+        root = nodes.parse(text)
+    except nodes.UnreadableError as error:
+        raise ConfigError([_format(source, error.line, "", error.sentence)]) from None
+    if root is None or (isinstance(root, Scalar) and root.is_null):
+        return {}
+    sentence = 'must hold lines of the form name: "value" and nothing else'
+    if not isinstance(root, nodes.Mapping):
+        raise ConfigError([_format(source, root.line, "", sentence)])
+    found = {}
+    for key, value in root.pairs:
+        if not isinstance(value, Scalar) or value.tag or key.text in found:
+            raise ConfigError([_format(source, key.line, "", sentence + ", each name once")])
+        found[key.text] = value.text
+    return found
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is known while one file is read."""
+
+    sources: Sources
+    problems: list[tuple[int, str, str]] = field(default_factory=list)  # line, key, sentence
+    lines: dict[str, int] = field(default_factory=dict)  # of every known key that is written
+    wrong: set[str] = field(default_factory=set)  # keys that no rule may look at
+
+    def refuse(self, line: int, key: str, sentence: str) -> None:
+        self.problems.append((line, key, sentence))
+        self.wrong.add(key)
+
+    def line_of(self, key: str) -> int:
+        """Return the line of ``key``, else of the section it belongs in, else 0."""
+        while key and key not in self.lines:
+            key = key.rpartition(".")[0]
+        return self.lines.get(key, 0)
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _order(problem: tuple[int, str, str]) -> int:
+    return problem[0] or _LAST
+
+
+def _format(source: str, line: int, key: str, sentence: str) -> str:
+    where = f"{source}:{line}" if line else source
+    return ": ".join(filter(None, (where, key, sentence)))
+
+
+def _read_section(kind: type[Any], node: Node, path: str, reading: _Reading) -> Any:
+    if isinstance(node, Scalar) and node.is_null:
+        return kind()  # all of its keys are commented out
+    if not isinstance(node, nodes.Mapping):
+        sentence = node.sentence if isinstance(node, Refused) else _NOT_A_SECTION
+        reading.refuse(node.line, path, sentence)
+        return kind()
+    written = _written(kind, node, path, reading)
+    kinds = get_type_hints(kind)
+    values = {}
+    for entry in fields(kind):
+        if entry.name in written:
+            key = _join(path, entry.name)
+            try:
+                values[entry.name] = _read_field(
+                    entry, kinds[entry.name], written[entry.name], key, reading
+                )
+            except WrongError as error:
+                reading.refuse(written[entry.name].line, key, str(error))
+    return kind(**values)
+
+
+def _read_field(entry: Field[Any], kind: Any, node: Node, key: str, reading: _Reading) -> Any:
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _read_section(kind, node, key, reading)
+    about: Setting = entry.metadata["setting"]
+    return read(node, kind, about, entry.default, reading.sources)
+
+
+def _written(kind: type[Any], node: nodes.Mapping, path: str, reading: _Reading) -> dict[str, Node]:
+    """Return the values of the known keys; refuse unknown ones and those written twice."""
+    known = [entry.name for entry in fields(kind)]
+    found: dict[str, Node] = {}
+    for name, value in node.pairs:
+        key = _join(path, name.text)
+        if name.text not in known:
+            reading.refuse(name.line, *_unknown(name.text, path, known))
+        elif name.text in found:
+            first = reading.lines[key]
+            reading.refuse(name.line, key, f"is written twice, first in line {first}; delete one")
+        else:
+            found[name.text] = value
+            reading.lines[key] = name.line
+    return found
+
+
+def _unknown(name: str, path: str, known: list[str]) -> tuple[str, str]:
+    """Return the key to show and the sentence for a key that is not in the schema."""
+    meant = guess(name, known)
+    elsewhere = [key for key in _all_keys(Config, "") if key.rpartition(".")[2] == name]
+    hint = ""
+    if meant:
+        hint = f"; did you mean {meant}?"
+    elif elsewhere:
+        hint = f"; did you mean {one_of(elsewhere)}?"
+    elif len(known) <= _SHORT_LIST:
+        hint = f"; valid here: {', '.join(known)}"
+    return _join(path, _printable(name)), f"is not a known key{hint}"
+
+
+def _printable(name: str) -> str:
+    """Return an unknown key without what may be a value: a space after the colon may be missing."""
+    start = _KEY_START.match(name)
+    if not start or looks_secret(start[0]):
+        return "(a key)"
+    return start[0] if start[0] == name else f"{start[0]}..."
+
+
+def _all_keys(kind: type[Any], path: str) -> Iterator[str]:
+    for name, inner in get_type_hints(kind).items():
+        key = _join(path, name)
+        yield key
+        if is_dataclass(inner) and isinstance(inner, type):
+            yield from _all_keys(inner, key)
+
+
+def _apply_rules(config: Config, reading: _Reading) -> None:
+    for rule in rules.broken(config):
+        if any(_is_wrong(key, reading.wrong) for key in rule.keys):
+            continue
+        written = [key for key in rule.keys if key in reading.lines]
+        line = reading.line_of(written[0] if written else rule.keys[0])
+        reading.problems.append((line, rule.keys[0], rule.sentence))
+
+
+def _is_wrong(key: str, wrong: set[str]) -> bool:
+    return any(bad in ("", key) or key.startswith(f"{bad}.") for bad in wrong)
