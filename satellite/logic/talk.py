@@ -299,6 +299,8 @@ def _on_drained(talk: Talk, response_id: str, heard: bool, now: float) -> Talk:
     answer = replace(turn.answer, sounding=False)
     if not heard:
         answer = replace(answer, played_ms=0)
+    elif answer.status == "completed":  # the interruption came too late to take anything away
+        answer = replace(answer, interrupted=False)
     return _put(talk, replace(turn, answer=answer))
 
 

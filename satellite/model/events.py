@@ -68,7 +68,7 @@ class PlayoutStarted:
 
 @dataclass(frozen=True, slots=True)
 class PlayoutDrained:
-    """Every sample of a response has been played; not ``heard``: some were lost, no speaker works."""
+    """Every sample of a response was played; or, not ``heard``, lost for want of a speaker."""
 
     response_id: str
     heard: bool = True

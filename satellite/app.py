@@ -1,0 +1,223 @@
+"""Builds every object once, starts them in order, stops them in reverse within one deadline.
+
+It decides nothing about the conversation: it turns a configuration into settings and owners.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import random
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from satellite import errors
+from satellite.adapters import mqtt_link, portaudio, realtime_link, recording, voice
+from satellite.adapters.resampler import Resampler
+from satellite.adapters.systemd import Notifier
+from satellite.capture import Capture
+from satellite.config.schema import Config
+from satellite.core import Core, Outside, Wire
+from satellite.inbox import Inbox
+from satellite.logic.gate import Gate, GateSettings
+from satellite.logic.link import LinkSettings
+from satellite.logic.report import ReportSettings
+from satellite.logic.satellite import Settings
+from satellite.logic.talk import TalkSettings
+from satellite.model.audio import Instant
+from satellite.model.ports import Sink, Source
+from satellite.playback import Playback
+from satellite.wire import mqtt, realtime, server_events
+
+STOP_S: Final = 2.0  # reliability P15
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class App:
+    """The running satellite. Main thread only, but for ``inbox.post``."""
+
+    inbox: Inbox
+    core: Core
+    capture: Capture
+    playback: Playback
+    link: realtime_link.RealtimeLink
+    bus: mqtt_link.MqttLink
+    notifier: Notifier
+    base_topic: str
+
+    def run(self) -> int:
+        """Start, decide until told to stop, stop. Returns the exit code."""
+        self.bus.start()
+        self.playback.start()
+        self.capture.start()
+        self.notifier.ready("starting")
+        try:
+            return self.core.run()
+        finally:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Close the ears first, say good-bye last; a device that hangs is left behind."""
+        self.notifier.stopping()
+        end = time.monotonic() + STOP_S
+        for name, stop in (
+            ("microphone", self.capture.stop),
+            ("session", self.link.stop),
+            ("speaker", self.playback.stop),
+        ):
+            if not stop(max(0.1, min(0.7, end - time.monotonic()))):
+                log.warning("the %s did not stop in time; it ends with the process", name)
+        farewell = f"{self.base_topic}/{mqtt.STATUS}"
+        self.bus.stop(farewell, mqtt.OFFLINE, max(0.1, end - time.monotonic()))
+
+
+def build(config: Config, notifier: Notifier) -> App:
+    """Make every object; nothing is opened yet. Raises SetupError for a missing extra."""
+    inbox = Inbox()
+    base_topic = mqtt.base(config.mqtt.topic_prefix, config.name)
+    session = _session(config)
+    decode = server_events.Decoder(functools.partial(realtime.differences, session.wanted()))
+    link = realtime_link.RealtimeLink(_endpoint(config), decode, inbox.post)
+    will_topic = f"{base_topic}/{mqtt.STATUS}"
+    bus = mqtt_link.MqttLink(_broker(config), will_topic, mqtt.OFFLINE, inbox.post)
+    capture = Capture(
+        _source(config),
+        voice.make_judge(config.gate.aggressiveness),
+        Gate(_gate(config)),
+        inbox.post,
+        time.monotonic,
+    )
+    volume = config.audio.output.volume
+    playback = Playback(_sink(config), inbox.post, time.monotonic, volume=volume)
+    outside = Outside(
+        link=link,
+        bus=bus,
+        capture=capture,
+        playback=playback,
+        alive=_alive(notifier),
+        last_frame_at=lambda: capture.last_frame_at,
+        clock=lambda: Instant(time.monotonic(), time.time()),
+    )
+    wire = Wire(session, base_topic, config.privacy.retain_text)
+    core = Core(_settings(config), wire, outside, inbox)
+    return App(inbox, core, capture, playback, link, bus, notifier, base_topic)
+
+
+def _settings(config: Config) -> Settings:
+    realtime_ = config.realtime
+    return Settings(
+        link=LinkSettings(
+            connect_timeout_s=realtime_.connect_timeout_s,
+            idle_close_s=realtime_.idle_close_s,
+            uniform=random.uniform,
+        ),
+        talk=TalkSettings(
+            report=ReportSettings(
+                boot=secrets.token_hex(6),
+                device_id=config.name,
+                language=realtime_.transcription.language,
+            ),
+            half_duplex=config.audio.duplex == "half",
+            recording=bool(config.audio.input.file),
+            silence_ms=realtime_.turn_detection.silence_duration_ms,
+        ),
+    )
+
+
+def _session(config: Config) -> realtime.Session:
+    r = config.realtime
+    return realtime.Session(
+        model=r.model,
+        instructions=r.instructions,
+        voice=r.voice,
+        output=r.output,
+        transcription_model=r.transcription.model,
+        transcription_prompt=r.transcription.prompt,
+        language=r.transcription.language,
+        threshold=r.turn_detection.threshold,
+        prefix_padding_ms=r.turn_detection.prefix_padding_ms,
+        silence_duration_ms=r.turn_detection.silence_duration_ms,
+        noise_reduction=r.noise_reduction,
+    )
+
+
+def _endpoint(config: Config) -> realtime_link.Endpoint:
+    r = config.realtime
+    headers = () if r.api_key is None else (f"Authorization: Bearer {r.api_key}",)
+    url = realtime.session_url(r.endpoint, r.model)
+    return realtime_link.Endpoint(url, headers, r.connect_timeout_s)
+
+
+def _broker(config: Config) -> mqtt_link.Broker:
+    m = config.mqtt
+    return mqtt_link.Broker(
+        host=m.host,
+        port=m.port_number,
+        client_id=f"{m.topic_prefix.replace('/', '-')}-{config.name}",
+        username=m.username,
+        password=m.password,
+        tls=m.use_tls,
+        ca_file=m.ca_file,
+    )
+
+
+def _gate(config: Config) -> GateSettings:
+    g = config.gate
+    return GateSettings.from_ms(
+        onset_ms=g.onset_ms,
+        pre_roll_ms=g.pre_roll_ms,
+        hangover_ms=g.hangover_ms,
+        limit_ms=g.max_utterance_s * 1000,
+    )
+
+
+def _source(config: Config) -> Source:
+    given = config.audio.input
+    if given.file:
+        return recording.RecordingSource(given.file, loop=given.loop)
+    return portaudio.MicSource(given.device, Resampler)
+
+
+def _sink(config: Config) -> Sink:
+    given = config.audio.output
+    if given.file is not None:
+        return recording.RecordingSink(given.file)
+    if given.silent:
+        return recording.NullSink()
+    return portaudio.SpeakerSink(given.device, Resampler)
+
+
+def check_recordings(config: Config, source: str) -> None:
+    """Read the recordings once. Raises ConfigError with all that cannot be heard."""
+    problems: list[str] = []
+    for path in config.audio.input.file:
+        try:
+            recording.load(path)
+        except errors.RecordingError as exc:
+            problems.append(f"{source}: audio.input.file: {exc}")
+    if problems:
+        raise errors.ConfigError(problems)
+
+
+def _alive(notifier: Notifier) -> Callable[[str], None]:
+    """Feed the watchdog at its pace, and tell systemd the state when it changes."""
+    told = {"state": "", "at": 0.0}
+
+    def alive(state: str) -> None:
+        now = time.monotonic()
+        if state != told["state"]:
+            told["state"] = state
+            notifier.status(state)
+        interval = notifier.interval_s
+        if interval is not None and now - float(told["at"]) >= min(interval, 5.0):
+            told["at"] = now
+            with contextlib.suppress(OSError):
+                notifier.watchdog()
+
+    return alive

@@ -1,0 +1,50 @@
+"""``satellite run``: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import logging
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+
+from satellite import __version__
+from satellite.model import events as ev
+
+log = logging.getLogger(__name__)
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "run",
+        help="the daemon",
+        description="Hear, ask, answer and publish until told to stop.",
+        epilog="example: satellite run -c config.yaml",
+    )
+    parser.add_argument("-c", "--config", type=Path, default=Path("config.yaml"), metavar="FILE")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the configuration, then run until SIGTERM or SIGINT."""
+    from satellite import app
+    from satellite.adapters.systemd import Notifier
+    from satellite.cli.read_config import read_config
+
+    config = read_config(args.config)
+    app.check_recordings(config, args.config.name)
+    satellite = app.build(config, Notifier.from_environment(os.environ))
+
+    def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal's signature
+        satellite.inbox.post(ev.StopRequested(signum))
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    log.info("satellite %s starts as %s", __version__, satellite.base_topic)
+    code = satellite.run()
+    log.info("stopped")
+    return code

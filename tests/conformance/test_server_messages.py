@@ -1,0 +1,125 @@
+"""What servers say is understood, and what they should not say hurts nobody."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from satellite.errors import ProtocolError
+from satellite.model import events as ev
+from satellite.wire import server_events
+
+decode = server_events.Decoder(lambda effective: ("voice differs",) if not effective else ())
+TRACE = Path(__file__).with_name("turn.jsonl")
+
+
+def outcome(message: bytes) -> str:
+    """The word event, or the complaint; any other exception is a failure."""
+    try:
+        decode(message)
+    except ProtocolError as exc:
+        return str(exc)
+    return "event"
+
+
+def said(**body: object) -> ev.ServerEvent:
+    return decode(json.dumps(body).encode())
+
+
+def test_a_recorded_turn_is_understood_in_order() -> None:
+    events = [decode(line) for line in TRACE.read_bytes().splitlines()]
+    kinds = [type(event).__name__ for event in events if not isinstance(event, ev.Ignored)]
+    assert kinds == [
+        "SessionCreated",
+        "SessionUpdated",
+        "SpeechStarted",
+        "SpeechStopped",
+        "InputCommitted",
+        "ResponseCreated",
+        "TextDelta",
+        "AudioDelta",
+        "TextDelta",
+        "AudioDelta",
+        "UserTranscript",
+        "TextDelta",
+        "ResponseDone",
+    ]
+    done = events[-2]
+    assert isinstance(done, ev.ResponseDone)
+    assert done.usage == ev.Usage(135, 52, 64, 23, 38)
+
+
+def test_the_reason_of_a_failed_response_is_its_error_code() -> None:
+    details = {"type": "failed", "error": {"type": "x", "code": "rate_limit_exceeded"}}
+    response = {"id": "r1", "status": "failed", "status_details": details}
+    event = said(type="response.done", response=response)
+    assert event == ev.ResponseDone("r1", "failed", "rate_limit_exceeded")
+
+
+def test_differences_of_the_session_are_computed_from_the_whole_session() -> None:
+    assert said(type="session.updated", session={}) == ev.SessionUpdated(("voice differs",))
+
+
+def test_c38_unknown_types_and_keys_are_ignored() -> None:
+    assert said(type="response.dream.delta", x=1) == ev.Ignored("response.dream.delta")
+    event = said(type="input_audio_buffer.committed", item_id="u1", obfuscation="zz", more=[1])
+    assert event == ev.InputCommitted("u1")
+
+
+@pytest.mark.parametrize(
+    ("message", "complaint"),
+    [
+        (b"", "not a JSON object with a type"),
+        (b"[]", "not a JSON object with a type"),
+        (b'{"type":1}', "not a JSON object with a type"),
+        (b"\xff\xfe", "not a JSON object with a type"),
+        (b"[" * 100_000, "not a JSON object with a type"),
+        (b'{"type":"error"}', "error: Object missing required field `error`"),
+        (b'{"type":"response.done","response":{"id":7}}', "response.done: Expected `str`"),
+        (
+            b'{"type":"response.output_audio.delta","response_id":"r","delta":"***"}',
+            "response.output_audio.delta: Invalid base64",
+        ),
+        (
+            b'{"type":"response.output_audio.delta","response_id":"r","delta":"AAAA"}',
+            "3 bytes are not whole samples",
+        ),
+    ],
+)
+def test_c39_a_malformed_message_is_named_without_its_content(
+    message: bytes, complaint: str
+) -> None:
+    with pytest.raises(ProtocolError, match=re.escape(complaint)):
+        decode(message)
+
+
+@given(st.binary(max_size=200))
+def test_c39_any_bytes_are_an_event_or_a_protocol_error(message: bytes) -> None:
+    assert outcome(message)
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    st.sampled_from(sorted(server_events._READERS)), st.dictionaries(st.text(max_size=12), _json)
+)
+def test_c39_any_body_of_a_known_type_is_an_event_or_a_protocol_error(
+    kind: str, body: dict[str, object]
+) -> None:
+    found = outcome(json.dumps({**body, "type": kind}).encode())
+    assert found == "event" or found.startswith(kind) or "JSON object" in found
+
+
+def test_what_was_said_is_in_no_repr() -> None:
+    kind = "conversation.item.input_audio_transcription.completed"
+    assert "canary" not in repr(said(type=kind, item_id="u1", transcript="canary"))

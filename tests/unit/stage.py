@@ -1,0 +1,115 @@
+"""A stage for the pure step: facts go in one by one, orders are collected, time is ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from satellite.logic import satellite as logic
+from satellite.logic.link import LinkSettings
+from satellite.logic.report import ReportSettings
+from satellite.logic.talk import TalkSettings
+from satellite.model import commands as cmd
+from satellite.model import events as ev
+from satellite.model import records as rec
+from satellite.model.audio import Instant, silence
+
+WALL = 1_795_248_000.0  # 2026-11-21T08:00:00Z
+VOICE = silence(200)
+
+T = TypeVar("T")
+
+
+def settings(*, half_duplex: bool = True, recording: bool = False) -> logic.Settings:
+    return logic.Settings(
+        link=LinkSettings(connect_timeout_s=10, idle_close_s=300, uniform=lambda low, high: high),
+        talk=TalkSettings(
+            report=ReportSettings(boot="boot", device_id="kitchen", language="en"),
+            half_duplex=half_duplex,
+            recording=recording,
+            silence_ms=500,
+        ),
+    )
+
+
+@dataclass
+class Stage:
+    settings: logic.Settings = field(default_factory=settings)
+    now: float = 1000.0
+    state: logic.State = field(default_factory=logic.State)
+    orders: list[cmd.Command] = field(default_factory=list)
+
+    def start(self) -> Stage:
+        self.state, orders = logic.start(self.instant, self.settings)
+        self.orders += orders
+        return self
+
+    @property
+    def instant(self) -> Instant:
+        return Instant(self.now, WALL + self.now - 1000.0)
+
+    def tell(self, *events: ev.Event) -> list[cmd.Command]:
+        """Decide on each event; return the orders of all of them."""
+        fresh: list[cmd.Command] = []
+        for event in events:
+            self.state, orders = logic.step(self.state, event, self.instant, self.settings)
+            fresh += orders
+        self.orders += fresh
+        return fresh
+
+    def server(self, *events: ev.ServerEvent) -> list[cmd.Command]:
+        """Let the server of the present connection say something."""
+        return self.tell(*(ev.FromServer(self.state.link.number, event) for event in events))
+
+    def wait(self, seconds: float, step: float = 0.5) -> list[cmd.Command]:
+        """Let time pass, with a tick and a fresh frame as the evidence at each step."""
+        fresh: list[cmd.Command] = []
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(end, self.now + step)
+            fresh += self.tell(ev.Tick(self.now))
+        return fresh
+
+    def ready(self) -> Stage:
+        """A microphone that works and a session that is configured."""
+        self.start()
+        self.tell(ev.MicReady())
+        self.server(ev.SessionCreated("realtime", None), ev.SessionUpdated())
+        return self
+
+    def speak(self, item_id: str = "u1", seconds: float = 1.0) -> list[cmd.Command]:
+        """A person says something, and the server hears it to its end."""
+        fresh = self.tell(ev.GateOpened(self.now))
+        fresh += self.tell(ev.Heard(VOICE, 200, self.now))
+        fresh += self.server(ev.SpeechStarted(item_id))
+        self.now += seconds
+        fresh += self.tell(ev.Heard(silence(40), 20, self.now))
+        fresh += self.server(ev.SpeechStopped(item_id), ev.InputCommitted(item_id))
+        fresh += self.tell(ev.GateClosed(too_long=False))
+        return fresh
+
+    def answer(self, response_id: str = "r1", item_id: str = "a1") -> list[cmd.Command]:
+        """The server makes a whole answer of two words and 400 ms."""
+        return self.server(
+            ev.ResponseCreated(response_id),
+            ev.TextDelta(response_id, 0, 0, "All "),
+            ev.AudioDelta(response_id, item_id, 0, 0, VOICE),
+            ev.TextDelta(response_id, 0, 0, "done."),
+            ev.AudioDelta(response_id, item_id, 0, 0, VOICE),
+            ev.ResponseDone(response_id, "completed", None, ev.Usage(10, 20)),
+        )
+
+    def published(self, kind: type[T]) -> list[T]:
+        return [
+            order.record
+            for order in self.orders
+            if isinstance(order, cmd.Publish) and isinstance(order.record, kind)
+        ]
+
+    @property
+    def shown(self) -> rec.State:
+        return self.published(rec.State)[-1]
+
+
+def only(orders: list[cmd.Command], kind: type[T]) -> list[T]:
+    return [order for order in orders if isinstance(order, kind)]

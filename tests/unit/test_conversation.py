@@ -1,0 +1,304 @@
+"""Whole conversations through the one step: what is ordered, and what is published."""
+
+from __future__ import annotations
+
+import pytest
+from stage import VOICE, Stage, only, settings
+
+from satellite.logic.link import Phase
+from satellite.model import commands as cmd
+from satellite.model import events as ev
+from satellite.model import records as rec
+from satellite.model.audio import silence
+
+
+def test_a_turn_is_published_as_transcript_response_and_turn() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    stage.server(ev.UserTranscript("u1", " Turn it on. "))
+    stage.now += 0.6
+    stage.answer()
+    stage.tell(ev.PlayoutStarted("r1", stage.now), ev.PlayoutDrained("r1"))
+    (transcript,) = stage.published(rec.Transcript)
+    (response,) = stage.published(rec.Response)
+    (turn,) = stage.published(rec.TurnRecord)
+    assert (transcript.event_type, transcript.text, transcript.item_id) == (
+        "final",
+        "Turn it on.",
+        "u1",
+    )
+    assert (response.event_type, response.text, response.audio_ms) == (
+        "completed",
+        "All done.",
+        400,
+    )
+    assert response.played_ms == 400
+    assert not response.interrupted
+    assert transcript.turn_id == response.turn_id == turn.turn_id
+    assert [transcript.seq, response.seq, turn.seq] == [1, 2, 3]
+    assert len({transcript.id, response.id, turn.id}) == 3
+    assert turn.event_type == "answered"
+    assert turn.speech_end_to_audio_ms == 600
+    assert turn.sent_s == pytest.approx(0.24)
+    assert turn.speech_s == pytest.approx(0.22)
+    assert turn.tokens == rec.Tokens(input=10, output=20, cached=0, input_audio=0, output_audio=0)
+
+
+def test_the_state_follows_the_conversation() -> None:
+    stage = Stage().start()
+    assert stage.shown.state == "starting"
+    stage.tell(ev.MicReady())
+    assert stage.shown.state == "connecting"
+    stage.server(ev.SessionCreated("realtime", None), ev.SessionUpdated())
+    assert stage.shown.state == "idle"
+    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    assert stage.shown.state == "listening"
+    stage.server(ev.SpeechStarted("u1"), ev.SpeechStopped("u1"))
+    stage.tell(ev.GateClosed(too_long=False))
+    assert stage.shown.state == "thinking"
+    stage.answer()
+    assert stage.shown.state == "speaking"
+    stage.tell(ev.PlayoutDrained("r1"))
+    stage.server(ev.UserTranscript("u1", "Hi."))
+    assert stage.shown.state == "idle"
+
+
+def test_c41_a_transcript_joins_its_turn_by_item_id_after_the_answer() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    stage.answer()
+    stage.tell(ev.PlayoutDrained("r1"))
+    assert not stage.published(rec.TurnRecord)
+    stage.server(ev.UserTranscript("u1", "Late."))
+    assert stage.published(rec.TurnRecord)[0].transcript == "Late."
+
+
+def test_c43_swapped_transcripts_reach_the_right_turns() -> None:
+    stage = Stage().ready()
+    stage.speak("u1")
+    stage.speak("u2")
+    stage.server(ev.UserTranscript("u2", "second"), ev.UserTranscript("u1", "first"))
+    second, first = stage.published(rec.Transcript)
+    assert (first.item_id, first.text) == ("u1", "first")
+    assert (second.item_id, second.text) == ("u2", "second")
+    assert first.turn_id != second.turn_id
+
+
+def test_c42_failed_empty_and_missing_are_three_results_each_once() -> None:
+    stage = Stage().ready()
+    for item in ("u1", "u2", "u3"):
+        stage.speak(item)
+    stage.server(ev.TranscriptFailed("u1", "audio_unintelligible"), ev.UserTranscript("u2", " "))
+    stage.wait(12)
+    stage.server(ev.UserTranscript("u3", "too late"), ev.UserTranscript("u2", "again"))
+    outcomes = {
+        t.item_id: (t.event_type, t.text, t.reason) for t in stage.published(rec.Transcript)
+    }
+    assert outcomes == {
+        "u1": ("failed", "", "audio_unintelligible"),
+        "u2": ("empty", "", None),
+        "u3": ("missing", "", "timeout"),
+    }
+    assert len(stage.published(rec.Transcript)) == 3
+
+
+def test_the_gate_is_held_while_the_server_hears_a_turn() -> None:
+    stage = Stage().ready()
+    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    assert only(stage.server(ev.SpeechStarted("u1")), cmd.HoldGate) == [cmd.HoldGate(True)]
+    assert only(stage.server(ev.SpeechStopped("u1")), cmd.HoldGate) == [cmd.HoldGate(False)]
+
+
+def test_a_cough_that_the_server_does_not_hear_changes_nothing() -> None:
+    stage = Stage().ready()
+    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    stage.tell(ev.GateClosed(too_long=False))
+    stage.wait(30)
+    assert not stage.published(rec.TurnRecord)
+    assert stage.shown.state == "idle"
+
+
+def test_half_duplex_is_deaf_from_the_first_sound_until_the_room_is_quiet() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    assert cmd.ShutGate(True) in stage.answer()
+    assert cmd.ShutGate(False) not in stage.tell(ev.PlayoutDrained("r1"))
+    assert cmd.ShutGate(False) not in stage.wait(0.2, 0.1)
+    assert cmd.ShutGate(False) in stage.wait(0.2, 0.1)
+
+
+def test_full_duplex_never_shuts_the_gate() -> None:
+    stage = Stage(settings(half_duplex=False)).ready()
+    stage.speak()
+    stage.answer()
+    assert not only(stage.orders, cmd.ShutGate)
+
+
+def test_c36_a_beginning_that_the_server_has_not_noticed_is_cleared_before_the_deafness() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    orders = stage.answer()
+    assert only(orders, cmd.ClearInput) == [cmd.ClearInput()]
+    assert not stage.state.talk.gate_open
+
+
+def test_barge_in_stops_the_speaker_and_tells_the_server_what_was_heard() -> None:
+    stage = Stage(settings(half_duplex=False)).ready()
+    stage.speak()
+    stage.server(ev.UserTranscript("u1", "Tell me a story."))
+    stage.answer()
+    stage.tell(ev.PlayoutStarted("r1", stage.now))
+    orders = stage.server(ev.SpeechStarted("u2"))
+    assert only(orders, cmd.FlushPlayout) == [cmd.FlushPlayout("r1")]
+    orders = stage.tell(ev.PlayoutFlushed("r1", "a1", 0, 150))
+    assert only(orders, cmd.TruncateItem) == [cmd.TruncateItem("a1", 0, 150)]
+    (response,) = stage.published(rec.Response)
+    assert (response.event_type, response.interrupted) == ("cancelled", True)
+    assert (response.audio_ms, response.played_ms) == (400, 150)
+    assert stage.published(rec.TurnRecord)[0].event_type == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("played_ms", "expected"),
+    [
+        (0, cmd.DeleteItem("a1")),  # C47: nothing heard
+        (150, cmd.TruncateItem("a1", 0, 150)),
+        (9999, cmd.TruncateItem("a1", 0, 400)),  # C47: never more than was received
+    ],
+)
+def test_c47_truncation_is_clamped_to_what_was_received(
+    played_ms: int, expected: cmd.Command
+) -> None:
+    stage = Stage(settings(half_duplex=False)).ready()
+    stage.speak()
+    stage.answer()
+    stage.server(ev.SpeechStarted("u2"))
+    orders = stage.tell(ev.PlayoutFlushed("r1", "a1", 0, played_ms))
+    assert [o for o in orders if isinstance(o, cmd.TruncateItem | cmd.DeleteItem)] == [expected]
+
+
+def test_c47_items_behind_the_interrupted_one_are_deleted() -> None:
+    stage = Stage(settings(half_duplex=False)).ready()
+    stage.speak()
+    stage.server(ev.ResponseCreated("r1"))
+    for index, item in enumerate(("a1", "a2", "a3")):
+        stage.server(ev.AudioDelta("r1", item, index, 0, VOICE))
+    stage.server(ev.SpeechStarted("u2"))
+    orders = stage.tell(ev.PlayoutFlushed("r1", "a2", 0, 120))
+    assert only(orders, cmd.TruncateItem) == [cmd.TruncateItem("a2", 0, 120)]
+    assert only(orders, cmd.DeleteItem) == [cmd.DeleteItem("a3")]
+
+
+def test_c45_sound_of_an_interrupted_response_is_dropped() -> None:
+    stage = Stage(settings(half_duplex=False)).ready()
+    stage.speak()
+    stage.server(ev.ResponseCreated("r1"), ev.AudioDelta("r1", "a1", 0, 0, VOICE))
+    stage.server(ev.SpeechStarted("u2"))
+    assert not only(stage.server(ev.AudioDelta("r1", "a1", 0, 0, VOICE)), cmd.Play)
+
+
+def test_c44_several_items_are_one_answer_in_the_order_of_the_server() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    stage.server(
+        ev.ResponseCreated("r1"),
+        ev.TextDelta("r1", 1, 0, "Second.", final=True),
+        ev.TextDelta("r1", 0, 0, "First.", final=True),
+        ev.ResponseDone("r1", "completed"),
+    )
+    assert stage.published(rec.Response)[0].text == "First. Second."
+
+
+def test_a_response_that_nobody_announced_is_played() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    orders = stage.server(ev.AudioDelta("r9", "a1", 0, 0, VOICE))
+    assert only(orders, cmd.Play) == [cmd.Play("r9", "a1", 0, VOICE)]
+
+
+def test_c51_a_failed_response_is_published_with_its_reason() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    stage.server(ev.ResponseCreated("r1"), ev.ResponseDone("r1", "failed", "rate_limit_exceeded"))
+    (response,) = stage.published(rec.Response)
+    assert (response.event_type, response.reason) == ("failed", "rate_limit_exceeded")
+
+
+def test_speech_that_goes_on_supersedes_the_turn_before() -> None:
+    stage = Stage().ready()
+    stage.speak("u1")
+    stage.speak("u2")
+    stage.server(ev.UserTranscript("u1", "One"), ev.UserTranscript("u2", "two."))
+    stage.answer()
+    stage.tell(ev.PlayoutDrained("r1"))
+    first, second = stage.published(rec.TurnRecord)
+    assert (first.event_type, first.reason) == ("unanswered", "superseded")
+    assert (second.event_type, second.transcript) == ("answered", "two.")
+
+
+def test_c40_a_server_that_forgets_speech_started_or_says_things_twice() -> None:
+    stage = Stage().ready()
+    stage.server(ev.InputCommitted("u1"), ev.SpeechStopped("u1"), ev.SpeechStopped("u1"))
+    stage.server(ev.InputCommitted("u1"), ev.UserTranscript("u1", "Hm."))
+    stage.answer()
+    stage.tell(ev.PlayoutDrained("r1"))
+    assert len(stage.published(rec.TurnRecord)) == 1
+
+
+def test_a_recording_waits_while_the_satellite_is_busy() -> None:
+    stage = Stage(settings(recording=True)).ready()
+    stage.speak()
+    assert only(stage.orders, cmd.PauseRecording) == [cmd.PauseRecording(True)]
+    stage.server(ev.UserTranscript("u1", "Hi."))
+    stage.answer()
+    assert not only(stage.tell(ev.PlayoutDrained("r1")), cmd.PauseRecording)
+    assert cmd.PauseRecording(False) in stage.wait(0.4, 0.1)
+
+
+def test_a_text_answer_needs_no_speaker() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    stage.server(
+        ev.UserTranscript("u1", "Hi."),
+        ev.ResponseCreated("r1"),
+        ev.TextDelta("r1", 0, 0, "Hello.", final=True),
+        ev.ResponseDone("r1", "completed"),
+    )
+    assert stage.published(rec.TurnRecord)[0].response == "Hello."
+    assert not only(stage.orders, cmd.ShutGate)
+
+
+def test_a_broken_speaker_is_a_problem_and_the_text_is_published() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    stage.answer()
+    stage.tell(ev.SpeakerLost("no speaker found"), ev.PlayoutDrained("r1", heard=False))
+    (response,) = stage.published(rec.Response)
+    assert (response.text, response.audio_ms, response.played_ms) == ("All done.", 400, 0)
+    assert [p.code for p in stage.shown.problems] == ["speaker_missing"]
+    stage.tell(ev.SpeakerReady())
+    assert not stage.shown.problems
+
+
+def test_an_endless_answer_is_cut() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    stage.server(ev.ResponseCreated("r1"))
+    orders: list[cmd.Command] = []
+    for _ in range(61):
+        orders += stage.server(ev.AudioDelta("r1", "a1", 0, 0, silence(2000)))
+    assert only(orders, cmd.CancelResponse) == [cmd.CancelResponse("r1")]
+    assert only(orders, cmd.EndPlay) == [cmd.EndPlay("r1")]
+    assert not only(stage.server(ev.AudioDelta("r1", "a1", 0, 0, VOICE)), cmd.Play)
+
+
+def test_no_word_that_was_said_is_in_any_repr() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    stage.server(ev.UserTranscript("u1", "canary-user"))
+    stage.server(ev.ResponseCreated("r1"), ev.TextDelta("r1", 0, 0, "canary-answer", final=True))
+    assert "canary" not in repr(stage.state)
+    stage.server(ev.ResponseDone("r1", "completed"))
+    assert "canary" not in repr(stage.orders)
+    assert stage.state.link.phase is Phase.READY
