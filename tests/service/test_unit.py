@@ -1,0 +1,73 @@
+"""The unit file: systemd understands every line of it, and the lines that matter are there."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from satellite.cli import main
+
+UNIT = Path(__file__).parents[2] / "systemd" / "satellite.service"
+
+
+@pytest.fixture(scope="module")
+def unit() -> dict[str, list[str]]:
+    """``Section.Key`` to its values, in order."""
+    values: dict[str, list[str]] = defaultdict(list)
+    section = ""
+    for line in UNIT.read_text().splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif line and not line.startswith("#"):
+            key, _, value = line.partition("=")
+            values[f"{section}.{key}"].append(value)
+    return values
+
+
+def test_systemd_understands_every_line(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd-analyze is missing (Debian package systemd): unit file not verified")
+    copy = tmp_path / UNIT.name
+    # the program is not installed here, and verify looks for it
+    copy.write_text(UNIT.read_text().replace("=/opt/satellite/bin/satellite", "=/bin/true"))
+    done = subprocess.run(
+        [analyze, "verify", "--man=no", str(copy)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_systemd_waits_for_ready_and_watches(unit: dict[str, list[str]]) -> None:
+    assert unit["Service.Type"] == ["notify"]
+    assert unit["Service.WatchdogSec"] == ["30"]
+    assert unit["Service.ExecStart"] == [
+        "/opt/satellite/bin/satellite run -c /etc/satellite/config.yaml"
+    ]
+
+
+def test_it_starts_again_unless_starting_again_cannot_help(unit: dict[str, list[str]]) -> None:
+    assert unit["Service.Restart"] == ["on-failure"]
+    assert unit["Service.RestartSec"] == ["5"]
+    assert unit["Service.RestartPreventExitStatus"] == [f"{main.EX_USAGE} {main.EX_CONFIG}"]
+    limit_s = int(unit["Unit.StartLimitIntervalSec"][0])
+    burst = int(unit["Unit.StartLimitBurst"][0])
+    # a limit that RestartSec alone can never reach would be none
+    assert burst * int(unit["Service.RestartSec"][0]) < limit_s
+
+
+def test_it_starts_without_a_network(unit: dict[str, list[str]]) -> None:
+    assert unit["Unit.Wants"] == ["network-online.target"]
+    assert unit["Unit.After"] == ["network-online.target sound.target"]
+    assert not {"Unit.Requires", "Unit.BindsTo", "Unit.Requisite"} & unit.keys()
+
+
+def test_it_runs_as_nobody_in_particular_and_leaves_no_trace(unit: dict[str, list[str]]) -> None:
+    assert unit["Service.DynamicUser"] == ["yes"]
+    assert unit["Service.SupplementaryGroups"] == ["audio"]
+    assert unit["Service.StateDirectory"] == ["satellite"]
+    assert unit["Service.LimitCORE"] == ["0"]
+    assert unit["Service.Environment"] == ["MALLOC_ARENA_MAX=1"]
