@@ -67,13 +67,13 @@ def load_secrets(text: str, *, source: str) -> dict[str, str]:
         raise ConfigError([_format(source, error.line, "", error.sentence)]) from None
     if root is None or (isinstance(root, Scalar) and root.is_null):
         return {}
-    sentence = 'must hold lines of the form name: "value" and nothing else'
+    sentence = 'must hold lines of the form name: "value"'
     if not isinstance(root, nodes.Mapping):
-        raise ConfigError([_format(source, root.line, "", sentence)])
+        raise ConfigError([_format(source, root.line, "", f"{sentence} and nothing else")])
     found = {}
     for key, value in root.pairs:
         if not isinstance(value, Scalar) or value.tag or key.text in found:
-            raise ConfigError([_format(source, key.line, "", sentence + ", each name once")])
+            raise ConfigError([_format(source, key.line, "", f"{sentence}, each name once")])
         found[key.text] = value.text
     return found
 
@@ -129,7 +129,8 @@ def _read_section(kind: type[Any], node: Node, path: str, reading: _Reading) -> 
                     entry, kinds[entry.name], written[entry.name], key, reading
                 )
             except WrongError as error:
-                reading.refuse(written[entry.name].line, key, str(error))
+                for sentence in error.args:
+                    reading.refuse(written[entry.name].line, key, sentence)
     return kind(**values)
 
 
@@ -162,7 +163,9 @@ def _unknown(name: str, path: str, known: list[str]) -> tuple[str, str]:
     meant = guess(name, known)
     elsewhere = [key for key in _all_keys(Config, "") if key.rpartition(".")[2] == name]
     hint = ""
-    if meant:
+    if ":" in name:
+        hint = "; write a space after its colon"
+    elif meant:
         hint = f"; did you mean {meant}?"
     elif elsewhere:
         hint = f"; did you mean {one_of(elsewhere)}?"

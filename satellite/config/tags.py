@@ -19,7 +19,7 @@ _NAME: Final = re.compile("[A-Za-z0-9_.-]{1,64}")
 
 
 class WrongError(Exception):
-    """A value is refused. Its text is the sentence, without file and key."""
+    """A value is refused. ``args`` are the sentences, without file and key."""
 
 
 @dataclass(frozen=True, slots=True)

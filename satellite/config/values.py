@@ -121,11 +121,18 @@ def _read_choice(node: Scalar, choices: tuple[str, ...], optional: bool) -> str:
 
 
 def _read_paths(node: Node, about: Setting, sources: Sources) -> tuple[str, ...]:
-    if isinstance(node, Sequence):
-        return tuple(_read_path(item, about, sources) for item in node.items)
     if isinstance(node, Scalar) and node.is_null:
         return ()
-    return (_read_path(node, about, sources),)
+    paths: list[str] = []
+    sentences: list[str] = []
+    for item in node.items if isinstance(node, Sequence) else (node,):
+        try:
+            paths.append(_read_path(item, about, sources))
+        except WrongError as error:
+            sentences += error.args
+    if sentences:
+        raise WrongError(*sentences)
+    return tuple(paths)
 
 
 def _read_path(node: Node, about: Setting, sources: Sources) -> str:

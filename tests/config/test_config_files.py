@@ -1,0 +1,161 @@
+"""Reading from the disk and ``satellite check``: files, permissions, credentials, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from satellite.cli import check
+from satellite.cli.read_config import look, read_config
+from satellite.errors import ConfigError
+
+GOOD = "realtime: {api_key: !secret key}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "config.yaml").write_text(GOOD)
+    secrets = tmp_path / "secrets.yaml"
+    secrets.write_text('key: "k-1"\n')
+    secrets.chmod(0o600)
+    return tmp_path
+
+
+def problems_of(path: Path) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        read_config(path)
+    return caught.value.problems
+
+
+def test_secrets_beside_the_file(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert read_config(folder / "config.yaml").realtime.api_key == "k-1"
+    assert not caplog.records
+
+
+def test_a_relative_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "a.wav").touch()
+    (folder / "config.yaml").write_text(GOOD + "audio: {input: {file: a.wav}}\n")
+    monkeypatch.chdir(folder)
+    assert read_config(Path("config.yaml")).audio.input.file == (str(folder / "a.wav"),)
+
+
+def test_secrets_that_everybody_can_read(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "secrets.yaml").chmod(0o644)
+    (folder / "config.yaml").write_text(GOOD + "mqtt: {password: !secret key}\n")
+    with caplog.at_level(logging.WARNING):
+        read_config(folder / "config.yaml")
+    (record,) = caplog.records
+    assert f"chmod 600 {folder / 'secrets.yaml'}" in record.getMessage()
+
+
+def test_broken_secrets(folder: Path) -> None:
+    (folder / "secrets.yaml").write_text("key: [k-1")
+    (problem,) = problems_of(folder / "config.yaml")
+    assert problem.startswith(
+        "config.yaml:1: realtime.api_key: !secret key cannot be looked up: secrets.yaml:2: is not"
+    )
+
+
+def test_environment_and_credentials(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = folder / "credentials"
+    given.mkdir()
+    (given / "mqtt").write_text("two \n\n")
+    (given / "binary").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(given))
+    monkeypatch.setenv("SATELLITE_KEY", "from-environment")
+    (given / "mqtt").write_text("from-credential\n")
+    (folder / "config.yaml").write_text(
+        "realtime: {api_key: !env SATELLITE_KEY}\nmqtt: {password: !credential mqtt}\n"
+    )
+    config = read_config(folder / "config.yaml")
+    assert (config.realtime.api_key, config.mqtt.password) == (
+        "from-environment",
+        "from-credential",
+    )
+
+
+def test_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    (problem,) = problems_of(path)
+    assert problem == (
+        "config.yaml: cannot be read (no such file or directory); cp config.example.yaml"
+        f" {path}, then edit it"
+    )
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path)
+    assert "cannot be read (is a directory)" in problem
+
+
+def test_not_utf_8(folder: Path) -> None:
+    (folder / "config.yaml").write_bytes(b"name: k\xfcche\n")
+    assert problems_of(folder / "config.yaml") == [
+        "config.yaml: is not UTF-8 (byte 7); save it as UTF-8"
+    ]
+
+
+def test_a_file_without_end(folder: Path) -> None:
+    (folder / "config.yaml").unlink()
+    (folder / "config.yaml").write_text("#" + "\u00fc" * 1_000_000)
+    (problem,) = problems_of(folder / "config.yaml")
+    assert "has more than 65536 bytes" in problem
+
+
+def test_files_that_the_configuration_names(folder: Path) -> None:
+    (folder / "config.yaml").write_text(
+        GOOD
+        + "audio:\n  input: {file: [gone.wav, .]}\n  output: {file: gone/x.wav}\n"
+        + "mqtt: {tls: true, ca_file: ca.pem}\n"
+    )
+    sentences = [
+        "3: audio.input.file: 'gone.wav' does not exist (looked for {}/gone.wav)",
+        "3: audio.input.file: '.' is not a file",
+        "4: audio.output.file: 'gone/x.wav' is in a folder that does not exist; make it with mkdir"
+        + " -p {}/gone",
+        "5: mqtt.ca_file: 'ca.pem' does not exist (looked for {}/ca.pem)",
+    ]
+    assert problems_of(folder / "config.yaml") == [
+        f"config.yaml:{sentence.format(folder)}" for sentence in sentences
+    ]
+
+
+def test_a_folder_cannot_be_written_to_as_a_file(tmp_path: Path) -> None:
+    assert look("write", str(tmp_path)) == "is a folder; add the name of a file"
+    assert look("write", str(tmp_path / "new.wav")) is None
+
+
+def test_permissions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root has every permission
+    (tmp_path / "a").touch()
+    assert look("read", str(tmp_path / "a")) == "is not readable; check its permissions"
+    assert look("write", str(tmp_path / "a")) == "cannot be written; check the permissions"
+
+
+def test_check_says_ok(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_check("-c", str(folder / "config.yaml")) == 0
+    assert capsys.readouterr().out == "config.yaml: ok\n"
+
+
+def test_check_lets_the_problems_out(folder: Path) -> None:
+    (folder / "config.yaml").write_text("name: A B\n")
+    with pytest.raises(ConfigError):
+        run_check("-c", str(folder / "config.yaml"))
+
+
+def test_check_has_a_default_and_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run_check("--help")
+    assert "example: satellite check -c config.yaml" in capsys.readouterr().out
+
+
+def run_check(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    check.register(parser.add_subparsers())
+    args = parser.parse_args(["check", *arguments])
+    code: int = args.run(args)
+    return code

@@ -1,0 +1,109 @@
+"""Every sentence that a broken configuration gets, word for word: they are what a person reads.
+
+The two text files have one configuration a paragraph and its problems after ``=>``. Those in
+``broken_keys.txt`` are right but for the keys they show; the section ``realtime`` is added to them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from satellite.config.loader import load, load_secrets
+from satellite.errors import ConfigError
+
+HERE = Path(__file__).parent
+REALTIME = "realtime: {api_key: !secret key}\n"
+INVALID = "is not valid YAML: "
+
+
+def cases(name: str) -> list[str]:
+    return (HERE / name).read_text(encoding="utf-8").strip("\n").split("\n\n")
+
+
+def problems_of(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(
+            text,
+            source="c",
+            base="/etc/sat",
+            environment={"EMPTY": "", "LINES": "a\nb", "URL": "wss://u:hunter2@x/"},
+            secrets=lambda: {"key": "k-1", "spaced": "not a key"},
+            credentials={},
+            look=lambda use, path: f"is gone ({use})" if "gone" in path else None,
+        )
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("case", cases("broken_keys.txt"))
+def test_a_broken_key(case: str) -> None:
+    text, *expected = (part.removesuffix("\n") for part in case.split("=> "))
+    assert problems_of(f"{text}\n{REALTIME}") == expected
+
+
+@pytest.mark.parametrize("case", cases("broken_files.txt"))
+def test_a_broken_file(case: str) -> None:
+    text, *expected = (part.removesuffix("\n") for part in case.split("=> "))
+    assert problems_of(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("\ufeffname: a", "c:1: starts with a byte order mark; save the file as UTF-8 without BOM"),
+        ("a: 1\nb: \x07", "c:2: has a control character (code 7); delete it"),
+        ("gate:\n\ta: 60", "c:2: has a tab; YAML is indented with spaces: replace it"),
+        ("name:\t@", "c:1: has a tab; YAML is indented with spaces: replace it"),
+        ("#" * 70_000, "c: has more than 65536 bytes; a configuration is much smaller"),
+        ("\u00fc" * 33_000, "c: has more than 65536 bytes; a configuration is much smaller"),
+    ],
+)
+def test_what_a_text_file_cannot_show(text: str, problem: str) -> None:
+    assert problems_of(text) == [problem]
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n", "~", "realtime:\n"])
+def test_an_empty_file_lacks_only_the_key(text: str) -> None:
+    (problem,) = problems_of(text)
+    assert "realtime.api_key: is required; write api_key: !secret openai_api_key" in problem
+
+
+def test_a_credential_names_the_folder_that_was_searched() -> None:
+    with pytest.raises(ConfigError, match=r"mqtt\.password: !credential pw is not in /run/cred;"):
+        load(
+            "mqtt: {password: !credential pw}",
+            source="c",
+            base="/",
+            environment={"CREDENTIALS_DIRECTORY": "/run/cred"},
+            secrets=dict,
+            credentials={},
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("- a", 's:1: must hold lines of the form name: "value" and nothing else'),
+        ("a: [b]", 's:1: must hold lines of the form name: "value", each name once'),
+        ("b: 1\na: 1\na: 2", 's:3: must hold lines of the form name: "value", each name once'),
+        ("a: 'x", f"s:1: {INVALID}a quote is opened here and never closed"),
+    ],
+)
+def test_secrets_that_cannot_be_read(text: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_secrets(text, source="s")
+    assert caught.value.problems == [problem]
+
+
+@pytest.mark.parametrize("text", ["", "# none yet\n", "~"])
+def test_secrets_may_be_empty(text: str) -> None:
+    assert load_secrets(text, source="s") == {}
+
+
+def test_a_secret_is_the_text_as_it_was_written() -> None:
+    assert load_secrets("a: 0123\nb: no\nc: 'x y'", source="s") == {
+        "a": "0123",
+        "b": "no",
+        "c": "x y",
+    }
