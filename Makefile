@@ -1,0 +1,46 @@
+# What people type. Each command first installs what is missing (scripts/setup), then does its work.
+
+BIN := .venv/bin
+# Two: what every machine has, and sound that is played in real time must not wait for a processor.
+WORKERS ?= 2
+# Where the tests leave their counts, for .ci/run
+JUNIT ?= .pytest_cache/junit.xml
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lint types imports fix clean ready
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: ## a real conversation on this machine alone: make demo, or make demo ARGS=--mic
+	@scripts/setup demo
+	@$(BIN)/satellite demo $(ARGS)
+
+test: ready ## the whole suite: make test, or make test ARGS="tests/unit -k gate"
+	@$(BIN)/pytest -n $(WORKERS) --junit-xml=$(JUNIT) $(ARGS)
+
+check: format lint types imports ## everything that must hold before a commit
+	@$(MAKE) --no-print-directory test
+
+format: ready ## is every file laid out as ruff does it?
+	@$(BIN)/ruff format --check .
+
+lint: ready ## ruff's rules
+	@$(BIN)/ruff check .
+
+types: ready ## mypy --strict
+	@$(BIN)/mypy
+
+imports: ready ## do arrows point down only?
+	@$(BIN)/lint-imports
+
+fix: ready ## lay out files and correct what ruff can correct
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean: ## remove all that was made here, .venv too
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find satellite tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+ready:
+	@scripts/setup test
