@@ -116,6 +116,7 @@ class _Connection:
         self._queued = 0  # bytes ever queued: written by the core
         self._sent = 0  # bytes ever sent: written by the thread
         self._closing = False  # written by the core
+        self._why = "closed by us"  # written by the core, before _closing
         self._over = False  # written by the thread
         self._sock: socket.socket | None = None  # written by the thread, shut down by the core
         self._waker, self._wakee = socket.socketpair()
@@ -129,8 +130,10 @@ class _Connection:
     # --- the core's side ---
 
     def send(self, message: bytes) -> bool:
-        if self._over or self._queued - self._sent + len(message) > MOST_OUTBOX:
+        if self._queued - self._sent + len(message) > MOST_OUTBOX:
+            self._why = f"{self._endpoint.place} takes too little for too long"
             self.close()
+        if self._over or self._closing:
             return False
         self._queued += len(message)
         self._outbox.append(message)
@@ -138,15 +141,16 @@ class _Connection:
         return True
 
     def close(self) -> None:
+        """End the thread. Closing the waker wakes it, for good."""
         self._closing = True
-        self._wake()
+        self._waker.close()
         sock = self._sock
         if sock is not None and not self._heard_at:  # stuck in the handshake: nothing to say there
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full: it is awake already; closed: it has ended
+        with contextlib.suppress(OSError):  # full: it is awake already; closed: it ends
             self._waker.send(b"x")
 
     # --- the thread's side ---
@@ -212,7 +216,7 @@ class _Connection:
         self._flush(ws)
         with contextlib.suppress(OSError, websocket.WebSocketException):
             ws.send_close()
-        return ev.LinkDown(self._link, "closed by us")
+        return ev.LinkDown(self._link, self._why)
 
     def _wait(self, ws: Any) -> None:
         """Sleep until the socket or the core has something, or a ping is due."""

@@ -7,7 +7,7 @@ for it, and expires at the broker: an order carried out minutes late is worse th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -58,13 +58,16 @@ def status(base_topic: str, payload: bytes) -> Message:
     return Message(f"{base_topic}/{STATUS}", payload, qos=1, retain=True, expiry_s=None)
 
 
-def schemas() -> dict[str, dict[str, object]]:
-    """The JSON Schema of each topic's payload, by topic name; docs/mqtt/ holds them."""
-    return {
-        name: {
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "title": f"{name}, version 1",
-            **msgspec.json.schema(kind),
-        }
-        for kind, name in _TOPICS.items()
-    }
+def schemas() -> dict[str, dict[str, Any]]:
+    """The JSON Schema of each topic's payload, by topic name; docs/mqtt/ holds them.
+
+    Every field is always sent, so every field is required; more may be added within a version.
+    """
+    made: dict[str, dict[str, Any]] = {}
+    for kind, name in _TOPICS.items():
+        schema = msgspec.json.schema(kind)
+        for definition in schema["$defs"].values():
+            definition["required"] = list(definition["properties"])
+        dialect = "https://json-schema.org/draft/2020-12/schema"
+        made[name] = {"$schema": dialect, "title": f"{name}, version 1", **schema}
+    return made

@@ -1,0 +1,150 @@
+"""The capture thread: reads, gates, reports, obeys, and never gives up on its device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from fakes import QUIET, SPEECH, Events, ScriptedSource
+
+from satellite.capture import Capture
+from satellite.logic.backoff import Backoff
+from satellite.logic.gate import Gate, GateSettings
+from satellite.model import commands as cmd
+from satellite.model import events as ev
+from satellite.model.audio import FRAME_BYTES
+
+
+@pytest.fixture(autouse=True)
+def _quick_reopen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("satellite.capture.REOPEN", Backoff(0.1, 0.1))
+
+
+@pytest.fixture
+def source() -> ScriptedSource:
+    return ScriptedSource()
+
+
+@pytest.fixture
+def events() -> Events:
+    return Events()
+
+
+@pytest.fixture
+def capture(source: ScriptedSource, events: Events) -> Iterator[Capture]:
+    gate = Gate(GateSettings(onset=2, pre_roll=3, hangover=4, limit=40))
+    made = Capture(source, lambda frame: frame == SPEECH, gate, events.post, time.monotonic)
+    yield made
+    assert made.stop(2)
+
+
+def heard(events: list[ev.Event]) -> bytes:
+    return b"".join(event.pcm for event in events if isinstance(event, ev.Heard))
+
+
+def test_an_utterance_arrives_whole_between_opened_and_closed(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    source.feed(*[QUIET] * 6, *[SPEECH] * 5, *[QUIET] * 9)
+    capture.start()
+    events.until(ev.GateOpened)
+    closed = events.until(ev.GateClosed)
+    assert not closed.too_long
+    assert isinstance(events.all[0], ev.MicReady)
+    assert heard(events.all) == b"".join([QUIET] * 3 + [SPEECH] * 5 + [QUIET] * 4)
+    assert sum(e.speech_ms for e in events.all if isinstance(e, ev.Heard)) == 100
+
+
+def test_a_quiet_room_posts_nothing(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    source.feed(*[QUIET] * 400)
+    capture.start()
+    events.until(ev.MicReady)
+    while source.frames:
+        time.sleep(0.01)
+    assert events.rest() == []
+    assert capture.last_frame_at is not None
+
+
+def test_the_core_holds_shuts_and_pauses(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    for order in (cmd.HoldGate(True), cmd.PauseRecording(True)):
+        capture.put(order)
+    source.feed(*[SPEECH] * 4, *[QUIET] * 16)
+    capture.start()
+    events.until(ev.GateOpened)
+    while source.frames:
+        time.sleep(0.01)
+    assert not any(isinstance(e, ev.GateClosed) for e in events.rest())
+    capture.put(cmd.ShutGate(True))
+    source.feed(*[SPEECH] * 20)
+    while source.frames:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    events.rest()
+    source.feed(*[SPEECH] * 20)
+    while source.frames:
+        time.sleep(0.01)
+    assert heard(events.rest()) == b""
+    assert source.paused == [True]
+
+
+def test_no_microphone_is_said_once_and_tried_again(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    source.failing_opens = 3
+    capture.start()
+    assert events.until(ev.MicLost).detail == "no microphone found"
+    events.until(ev.MicReady)
+    assert source.opens == 4
+    assert sum(isinstance(e, ev.MicLost) for e in events.all) == 1
+
+
+def test_a_microphone_that_goes_is_closed_reopened_and_not_stitched(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    source.fail_when_empty = True
+    source.feed(*[QUIET] * 4, *[SPEECH] * 4)
+    capture.start()
+    events.until(ev.GateOpened)
+    events.until(ev.MicLost)
+    assert capture.last_frame_at is None
+    source.fail_when_empty = False
+    source.feed(*[QUIET] * 8)
+    events.until(ev.MicReady)
+    assert source.closes >= 1
+    events.rest()
+    source.feed(*[SPEECH] * 4)
+    events.until(ev.GateOpened)
+
+
+def test_a_bug_in_a_device_does_not_end_the_thread(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    source.feed(*[b"odd"] * 2, b"")
+    capture.start()
+    assert "bytes of a block" in events.until(ev.MicLost).detail
+    source.frames.clear()
+    events.until(ev.MicReady)
+
+
+def test_the_limit_is_said(capture: Capture, source: ScriptedSource, events: Events) -> None:
+    source.feed(*[SPEECH] * 60)
+    capture.start()
+    assert events.until(ev.GateClosed).too_long
+    assert len(heard(events.all)) == 40 * FRAME_BYTES
+
+
+def test_the_end_of_a_recording_is_said_once(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    source.ended = True
+    capture.start()
+    events.until(ev.RecordingEnded)
+    source.feed(*[QUIET] * 40)
+    while source.frames:
+        time.sleep(0.01)
+    assert not any(isinstance(e, ev.RecordingEnded) for e in events.rest())
