@@ -1,7 +1,8 @@
 # What people type. Each command first installs what is missing (scripts/setup), then does its work.
 
 BIN := .venv/bin
-# Two: what every machine has, and sound that is played in real time must not wait for a processor.
+# Two at a time, a file by one of them from end to end: sound in real time must not wait for a processor,
+# and a broker or a recogniser is started once a file.
 WORKERS ?= 2
 # Where the tests leave their counts, for .ci/run
 JUNIT ?= .pytest_cache/junit.xml
@@ -17,10 +18,9 @@ demo: ## a real conversation on this machine alone: make demo, or make demo ARGS
 	@$(BIN)/satellite demo $(ARGS)
 
 test: ready ## the whole suite: make test, or make test ARGS="tests/unit -k gate"
-	@$(BIN)/pytest -n $(WORKERS) --junit-xml=$(JUNIT) $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --junit-xml=$(JUNIT) $(ARGS)
 
-check: format lint types imports ## everything that must hold before a commit
-	@$(MAKE) --no-print-directory test
+check: format lint types imports test ## everything that must hold before a commit
 
 format: ready ## is every file laid out as ruff does it?
 	@$(BIN)/ruff format --check .
