@@ -22,7 +22,7 @@ _INT: Final = re.compile("[+-]?[0-9]{1,15}")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{0,15})?|[+-]?\.[0-9]{1,15}")
 # YAML 1.1 reads all of these as numbers, 12:30:45 as 45045 among them.
 _NUMBER_LIKE: Final = re.compile(r"[+-]?\.?[0-9][0-9_:.]*([eE][+-]?[0-9]+)?|0[xob][0-9a-fA-F_]+")
-_API_KEY: Final = re.compile("(sk|ek|xai|gsk|pk)[-_][A-Za-z0-9_-]{16,}")
+_API_KEY: Final = re.compile(r"\b(sk-|ek_|xai-|gsk_)(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16,}")
 _LONG_RANDOM: Final = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])\S{20,}")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 _CONTROL_IN_PROSE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -159,7 +159,7 @@ def _in_clear(node: Scalar, about: Setting) -> str:
     if _API_KEY.search(text) or (about.keep_as and looks_secret(text)):
         name = about.keep_as or "NAME"
         raise WrongError(
-            "holds a key in clear; put it into secrets.yaml beside this file"
+            "holds a secret in clear; put it into secrets.yaml beside this file"
             f" and write !secret {name} here"
         )
     if not node.plain:

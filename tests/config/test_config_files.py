@@ -53,10 +53,10 @@ def test_secrets_that_everybody_can_read(folder: Path, caplog: pytest.LogCapture
 
 
 def test_broken_secrets(folder: Path) -> None:
-    (folder / "secrets.yaml").write_text("key: [k-1")
+    (folder / "secrets.yaml").write_text("key: 'k-1")
     (problem,) = problems_of(folder / "config.yaml")
     assert problem.startswith(
-        "config.yaml:1: realtime.api_key: !secret key cannot be looked up: secrets.yaml:2: is not"
+        "config.yaml:1: realtime.api_key: !secret key cannot be looked up: secrets.yaml:1: is not"
     )
 
 
@@ -115,8 +115,10 @@ def test_files_that_the_configuration_names(folder: Path) -> None:
     sentences = [
         "3: audio.input.file: 'gone.wav' does not exist (looked for {}/gone.wav)",
         "3: audio.input.file: '.' is not a file",
-        "4: audio.output.file: 'gone/x.wav' is in a folder that does not exist; make it with mkdir"
-        + " -p {}/gone",
+        (
+            "4: audio.output.file: 'gone/x.wav' is in a folder that does not exist;"
+            " make it with mkdir -p {}/gone"
+        ),
         "5: mqtt.ca_file: 'ca.pem' does not exist (looked for {}/ca.pem)",
     ]
     assert problems_of(folder / "config.yaml") == [
