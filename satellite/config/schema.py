@@ -281,7 +281,6 @@ class Mqtt:
 class Privacy:
     """Where texts may appear."""
 
-    log_text: bool = setting(False, "Write what was said into the log as well.")
     retain_text: bool = setting(
         False, "Let the broker keep the last texts and hand them to whoever connects later."
     )

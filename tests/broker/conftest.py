@@ -1,0 +1,101 @@
+"""A real mosquitto on a free loopback port, and a client that looks on."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from satellite.cli.children import free_port
+
+Start = Callable[..., int]
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Start]:
+    """Start a broker with extra lines of configuration; return its port."""
+    program = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
+    assert program, "install mosquitto: the suite's setup does it"
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(*lines: str, port: int | None = None) -> int:
+        port = port or free_port()
+        config = tmp_path / f"mosquitto-{port}.conf"
+        words = [f"listener {port} 127.0.0.1", "user root", *lines]
+        if not any(line.startswith("allow_anonymous") for line in lines):
+            words.append("allow_anonymous true")
+        config.write_text("\n".join(words) + "\n")
+        running.append(subprocess.Popen([program, "-c", str(config)], stderr=subprocess.DEVNULL))
+        _wait_for(port)
+        return port
+
+    start.running = running  # type: ignore[attr-defined]
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise AssertionError("mosquitto did not start")
+
+
+@dataclass
+class Onlooker:
+    """Everything that is published, as it comes."""
+
+    client: paho.Client
+    queue: SimpleQueue[paho.MQTTMessage]
+
+    def until(
+        self, topic: str, payload: bytes | None = None, timeout_s: float = 8.0
+    ) -> paho.MQTTMessage:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                message = self.queue.get(timeout=max(0.0, deadline - time.monotonic()))
+            except Empty:
+                raise AssertionError(f"nothing on {topic}") from None
+            if message.topic == topic and payload in {None, message.payload}:
+                return message
+
+
+@pytest.fixture
+def onlooker() -> Iterator[Callable[[int], Onlooker]]:
+    made: list[paho.Client] = []
+
+    def look(port: int) -> Onlooker:
+        queue: SimpleQueue[paho.MQTTMessage] = SimpleQueue()
+        ready: SimpleQueue[None] = SimpleQueue()
+        client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+        client.reconnect_delay_set(1, 1)
+        client.on_connect = lambda c, *_: c.subscribe("#", qos=1)
+        client.on_subscribe = lambda *_: ready.put(None)
+        client.on_message = lambda _c, _u, message: queue.put(message)
+        client.connect("127.0.0.1", port)
+        client.loop_start()
+        ready.get(timeout=5)
+        made.append(client)
+        return Onlooker(client, queue)
+
+    yield look
+    for client in made:
+        client.disconnect()
+        client.loop_stop()
