@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from satellite.logic.turn import Answer, Turn, fail_answer, lose_transcript
+from satellite.logic.turn import SUPERSEDED, Answer, Turn, fail_answer, lose_transcript
 from satellite.model import commands as cmd
 from satellite.model.audio import silence
 
@@ -53,7 +53,7 @@ def watch(turn: Turn, room: Room, now: float, *, user_went_on: bool) -> Watched:
     if now - since <= ANSWER_S:
         return turn, ()
     if user_went_on:
-        return replace(turn, unanswered="superseded"), ()
+        return replace(turn, unanswered=SUPERSEDED), ()
     return replace(turn, unanswered="timeout"), (cmd.Restart("the server gave no answer"),)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
-from satellite.logic.turn import Answer, Turn, spoken_text
+from satellite.logic.turn import SUPERSEDED, Answer, Turn, spoken_text
 from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import Instant, seconds_of
@@ -150,7 +150,7 @@ def _turn(counted: Counted, turn: Turn, envelope: _Envelope) -> rec.TurnRecord:
 
 def _ending(turn: Turn) -> Literal["answered", "interrupted", "unanswered", "failed"]:
     if turn.answer is None:
-        return "unanswered" if turn.unanswered == "superseded" else "failed"
+        return "unanswered" if turn.unanswered == SUPERSEDED else "failed"
     if turn.answer.interrupted or turn.answer.status == "cancelled":
         return "interrupted"
     return "failed" if turn.answer.status == "failed" else "answered"

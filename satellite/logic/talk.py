@@ -18,14 +18,15 @@ from typing import Final
 
 from satellite.logic import overdue, report
 from satellite.logic.turn import (
+    SUPERSEDED,
     Answer,
     Outcome,
     Turn,
+    abandon,
     add_audio,
     add_text,
     fail_answer,
     flushed,
-    lose_transcript,
     received_ms,
     speaker_deadline,
 )
@@ -98,11 +99,8 @@ def lose_session(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
     """The session is gone: end every turn with a reason; what was received is still played."""
     orders: list[cmd.Command] = []
     for turn in talk.turns:
-        lost = replace(turn, ended=True, stopped_at=turn.stopped_at or now.mono)
-        lost = lose_transcript(lost, LOST)
-        if lost.answer is None:
-            lost = replace(lost, unanswered=lost.unanswered or LOST)
-        elif lost.answer.status is None:
+        lost = abandon(turn, LOST, now.mono)
+        if lost.answer is not None and lost.answer.status is None:
             if lost.answer.sounding and not lost.answer.interrupted:
                 orders.append(cmd.EndPlay(lost.answer.response_id))
             lost = replace(lost, answer=fail_answer(lost.answer, LOST, now.mono))
@@ -188,11 +186,12 @@ def _on_speech_started(talk: Talk, item_id: str, now: float, settings: TalkSetti
         return talk, ()
     orders: list[cmd.Command] = []
     for turn in talk.turns:
-        if turn.answer is None or turn.answer.is_over or turn.answer.interrupted:
-            continue
-        if turn.answer.sounding:
-            orders.append(cmd.FlushPlayout(turn.answer.response_id))
-        talk = _put_answer(talk, turn, replace(turn.answer, interrupted=True), now)
+        if not turn.ended:  # the server has one open turn; it will never end this one
+            talk = _put(talk, abandon(turn, SUPERSEDED, now))
+        elif turn.answer and not turn.answer.is_over and not turn.answer.interrupted:
+            if turn.answer.sounding:
+                orders.append(cmd.FlushPlayout(turn.answer.response_id))
+            talk = _put_answer(talk, turn, replace(turn.answer, interrupted=True), now)
     return _begin(talk, item_id, now, settings)[0], tuple(orders)
 
 
@@ -230,7 +229,7 @@ def _answering(
     """A new response belongs to the newest turn that the server ended and nobody answered."""
     waiting = [t for t in talk.turns if t.ended and t.answer is None and t.unanswered is None]
     for older in waiting[:-1]:
-        talk = _put(talk, replace(older, unanswered="superseded"))
+        talk = _put(talk, replace(older, unanswered=SUPERSEDED))
     if waiting:
         turn = waiting[-1]
     else:
@@ -306,7 +305,8 @@ def _on_drained(talk: Talk, response_id: str, heard: bool, now: float) -> Talk:
 
 def _on_flushed(talk: Talk, event: ev.PlayoutFlushed, now: float) -> Step:
     """Tell the server what was heard of each item: all, a part, or nothing (C47)."""
-    talk = replace(talk, quiet_at=now + ECHO_TAIL_S)
+    if event.played_ms > 0:
+        talk = replace(talk, quiet_at=now + ECHO_TAIL_S)
     turn = _turn_with(talk, event.response_id)
     if turn is None or turn.answer is None or not turn.answer.sounding:
         return talk, ()
@@ -362,10 +362,7 @@ def _steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
         orders.append(cmd.HoldGate(held))
     if shut != talk.shut:
         orders.append(cmd.ShutGate(shut))
-        if shut and talk.gate_open:
-            talk = replace(talk, gate_open=False)
-            if not held:  # a beginning that the server has not noticed must not join the next turn
-                orders.append(cmd.ClearInput())
+        talk = replace(talk, gate_open=talk.gate_open and not shut)
     if paused != talk.paused:
         orders.append(cmd.PauseRecording(paused))
     return replace(talk, held=held, shut=shut, paused=paused), tuple(orders)

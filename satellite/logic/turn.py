@@ -20,6 +20,7 @@ from satellite.model.audio import ms_of
 Outcome = Literal["final", "empty", "failed", "missing"]
 
 SPEAKER_GRACE_S: Final = 10.0  # a speaker that takes longer than its sound is stuck
+SUPERSEDED: Final = "superseded"  # the user went on before it was answered
 WORDS_A_SECOND: Final = 2.5  # slow speech: what was heard is rather too little than too much
 
 
@@ -94,6 +95,15 @@ def lose_transcript(turn: Turn, reason: str) -> Turn:
     if turn.outcome is not None or turn.item_id is None:
         return turn
     return replace(turn, outcome="missing", transcript_reason=reason)
+
+
+def abandon(turn: Turn, reason: str, now: float) -> Turn:
+    """The server will say nothing more about it; an answer that has begun is left as it is."""
+    turn = lose_transcript(turn, reason)
+    turn = replace(turn, ended=True, stopped_at=turn.stopped_at or now)
+    if turn.answer is None:
+        turn = replace(turn, unanswered=turn.unanswered or reason)
+    return turn
 
 
 def fail_answer(answer: Answer, reason: str, now: float) -> Answer:

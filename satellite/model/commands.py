@@ -50,11 +50,6 @@ class CommitInput:
 
 
 @dataclass(frozen=True, slots=True)
-class ClearInput:
-    """Forget the sound that is not committed."""
-
-
-@dataclass(frozen=True, slots=True)
 class CreateResponse:
     """Ask for an answer."""
 
@@ -86,7 +81,6 @@ LinkCommand = (
     Configure
     | AppendAudio
     | CommitInput
-    | ClearInput
     | CreateResponse
     | CancelResponse
     | TruncateItem

@@ -105,8 +105,6 @@ def _body(order: cmd.LinkCommand, session: Session) -> dict[str, Any]:
             return {"type": "session.update", "session": session.wanted()}
         case cmd.CommitInput():
             return {"type": "input_audio_buffer.commit"}
-        case cmd.ClearInput():
-            return {"type": "input_audio_buffer.clear"}
         case cmd.CreateResponse():
             return {"type": "response.create"}
         case cmd.CancelResponse(response_id):

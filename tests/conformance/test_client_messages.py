@@ -37,7 +37,6 @@ orders = st.one_of(
     st.just(cmd.Configure("configure-1")),
     st.binary(max_size=30_000).map(lambda pcm: cmd.AppendAudio(b"\0\0" + pcm[: len(pcm) // 2 * 2])),
     st.just(cmd.CommitInput()),
-    st.just(cmd.ClearInput()),
     st.just(cmd.CreateResponse()),
     text.map(cmd.CancelResponse),
     st.builds(cmd.TruncateItem, text, st.integers(0, 3), st.integers(0, 100_000)),

@@ -134,13 +134,22 @@ def test_full_duplex_never_shuts_the_gate() -> None:
     assert not only(stage.orders, cmd.ShutGate)
 
 
-def test_c36_a_beginning_that_the_server_has_not_noticed_is_cleared_before_the_deafness() -> None:
+def test_a_user_who_goes_on_as_the_answer_begins_is_heard_again_at_once() -> None:
     stage = Stage().ready()
-    stage.speak()
+    stage.speak("u1")
     stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
-    orders = stage.answer()
-    assert only(orders, cmd.ClearInput) == [cmd.ClearInput()]
+    stage.answer()
     assert not stage.state.talk.gate_open
+    stage.server(ev.SpeechStarted("u2"))
+    assert cmd.ShutGate(False) in stage.tell(ev.PlayoutFlushed("r1", "a1", 0, 0))
+
+
+def test_a_turn_that_the_server_forgot_ends_when_the_next_begins() -> None:
+    stage = Stage().ready()
+    stage.server(ev.SpeechStarted("u1"), ev.SpeechStarted("u2"))
+    (transcript,) = stage.published(rec.Transcript)
+    assert (transcript.item_id, transcript.event_type) == ("u1", "missing")
+    assert stage.published(rec.TurnRecord)[0].event_type == "unanswered"
 
 
 def test_barge_in_stops_the_speaker_and_tells_the_server_what_was_heard() -> None:

@@ -1,0 +1,72 @@
+"""Whole conversations in virtual time, with faults; every seed replays exactly."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from world import Faults, World
+
+from satellite.logic.link import Phase
+from satellite.model import records as rec
+
+
+def conversation(seed: int, *, half_duplex: bool, faulty: bool) -> World:
+    """Three minutes of people talking, then a minute and a half without people and faults."""
+    rng = random.Random(seed)
+    faults = Faults.draw(rng) if faulty else Faults()
+    world = World(seed, half_duplex, faults)
+    world.begin()
+    when = 2.0
+    while when < 180:
+        length = rng.choice([0.04, 0.3, 1.0, 2.0, 4.0])
+        world.at(when, lambda length=length: world.speak(length))  # type: ignore[misc]
+        when += length + rng.uniform(0.3, 15)
+    world.run(180)
+    world.faults = Faults()
+    world.run(90)
+    return world
+
+
+def settled(world: World) -> None:
+    """What must be true when everybody has gone."""
+    name = f"seed {world.seed}"
+    assert world.state.talk.turns == (), f"{name}: owes {world.state.talk.turns}"
+    assert world.state.link.phase in {Phase.READY, Phase.DOWN}, name
+    states = [r for r in world.published if isinstance(r, rec.State)]
+    assert states[-1].state == "idle", f"{name} ends {states[-1].state} {states[-1].problems}"
+    assert not states[-1].problems
+    envelopes = [r for r in world.published if isinstance(r, rec.Envelope)]
+    assert [e.seq for e in envelopes] == list(range(1, len(envelopes) + 1)), name
+    assert len({e.id for e in envelopes}) == len(envelopes)
+    for kind in (rec.Transcript, rec.Response, rec.TurnRecord):
+        turns = [e.turn_id for e in envelopes if isinstance(e, kind)]
+        assert len(turns) == len(set(turns)), f"{name}: {kind.__name__} published twice"
+    ended = {e.turn_id for e in envelopes if isinstance(e, rec.TurnRecord)}
+    assert {e.turn_id for e in envelopes} == ended, f"{name}: a turn without its end"
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("half_duplex", [True, False])
+def test_a_faultless_conversation_loses_nothing(seed: int, half_duplex: bool) -> None:
+    world = conversation(seed, half_duplex=half_duplex, faulty=False)
+    settled(world)
+    turns = [r for r in world.published if isinstance(r, rec.TurnRecord)]
+    assert turns
+    assert all(turn.event_type != "failed" for turn in turns)
+    transcripts = [r for r in world.published if isinstance(r, rec.Transcript)]
+    assert all(t.event_type == "final" for t in transcripts)
+    assert all(t.text == t.item_id for t in transcripts), "joined by item_id"
+    # every turn that the server took is published, whatever came between
+    assert len(transcripts) == len([t for t in turns if t.item_id])
+
+
+@pytest.mark.parametrize("seed", range(100, 160))
+def test_a_faulty_conversation_settles(seed: int) -> None:
+    settled(conversation(seed, half_duplex=seed % 2 == 0, faulty=True))
+
+
+def test_the_same_seed_is_the_same_conversation() -> None:
+    first, second = (conversation(7, half_duplex=True, faulty=True) for _ in range(2))
+    assert first.counts == second.counts
+    assert first.published == second.published
