@@ -68,6 +68,8 @@ def _inspect(path: Path) -> _Wav | None:
         raise RecordingError(f"{path}: is a directory; give the name of one WAV file")
     if not path.exists():
         raise RecordingError(f"{path}: there is no such file; check its name")
+    if not path.is_file():
+        raise RecordingError(f"{path}: is a device or a pipe; give the name of one WAV file")
     with path.open("rb") as file:
         length = file.seek(0, 2)
         file.seek(0)
