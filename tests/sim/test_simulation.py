@@ -21,7 +21,7 @@ def conversation(seed: int, *, half_duplex: bool, faulty: bool) -> World:
     while when < 180:
         length = rng.choice([0.04, 0.3, 1.0, 2.0, 4.0])
         world.at(when, lambda length=length: world.speak(length))  # type: ignore[misc]
-        when += length + rng.uniform(0.3, 15)
+        when += length + rng.uniform(0.3, rng.choice([3, 15, 90]))
     world.run(180)
     world.faults = Faults()
     world.run(90)
@@ -42,6 +42,8 @@ def settled(world: World) -> None:
     for kind in (rec.Transcript, rec.Response, rec.TurnRecord):
         turns = [e.turn_id for e in envelopes if isinstance(e, kind)]
         assert len(turns) == len(set(turns)), f"{name}: {kind.__name__} published twice"
+    heard = [e for e in envelopes if isinstance(e, rec.Transcript)]
+    assert all(t.text in {t.item_id, ""} for t in heard), f"{name}: joined to another item"
     ended = {e.turn_id for e in envelopes if isinstance(e, rec.TurnRecord)}
     assert {e.turn_id for e in envelopes} == ended, f"{name}: a turn without its end"
 

@@ -40,6 +40,8 @@ class Faults:
     no_transcript: float = 0.0
     fail_transcript: float = 0.0
     fail_response: float = 0.0
+    no_response: float = 0.0  # the turn is ended and nothing more comes
+    stall: float = 0.0  # an answer begins and never ends
     no_speaker: float = 0.0  # at each answer
     mic_gone: float = 0.0  # at each second
 
@@ -178,9 +180,17 @@ class World:
         playing = self.speaker.playing
         assert not (hearing and playing), f"seed {self.seed}: talks over the user"
         assert self.gate.shut == state.talk.shut
-        assert len(state.talk.turns) < 50, f"seed {self.seed}: turns pile up"
+        for (
+            turn
+        ) in state.talk.turns:  # law 3; the limit of an utterance and every deadline behind it
+            assert self.now - turn.opened_at < 75, f"seed {self.seed}: {turn.turn_id} never ends"
         if state.link.phase is Phase.READY:
             assert not state.link.backlog
+        else:
+            owed = [
+                t for t in state.talk.turns if not t.ended or (t.answer and not t.answer.status)
+            ]
+            assert not owed, f"seed {self.seed}: waits for a session that is gone"
 
 
 class Server:
@@ -283,7 +293,7 @@ class Server:
             delay = rng.uniform(0.2, 4)
             said = ev.TranscriptFailed(item, None) if failed else ev.UserTranscript(item, item)
             self.later(delay, said)
-        if stopped:
+        if stopped and rng.random() >= faults.no_response:
             self.respond()
 
     def respond(self) -> None:
@@ -301,7 +311,8 @@ class Server:
             self.later(delay, ev.TextDelta(response, 0, 0, f"word{n} "))
             self.later(delay, ev.AudioDelta(response, item, 0, 0, QUIET * 10))
             delay += rng.uniform(0.01, 0.3)
-        self.later(delay, ev.ResponseDone(response, "completed"))
+        if rng.random() >= faults.stall:
+            self.later(delay, ev.ResponseDone(response, "completed"))
 
 
 class Speaker:

@@ -1,0 +1,182 @@
+"""The deciding thread: every order reaches its owner, time is noticed, nothing private is logged."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+
+from satellite.core import Core, Outside, Wire
+from satellite.inbox import MOST_WAITING, Inbox
+from satellite.logic import satellite as logic
+from satellite.logic.link import LinkSettings
+from satellite.logic.report import ReportSettings
+from satellite.logic.talk import TalkSettings
+from satellite.model import commands as cmd
+from satellite.model import events as ev
+from satellite.model.audio import Instant, silence
+from satellite.wire.realtime import Session
+
+CANARY = "canary"
+VOICE = silence(200)
+
+
+@dataclass
+class Owners:
+    """Every owner of the outside world at once: remembers what it was told."""
+
+    now: float = 1000.0
+    accepts: bool = True
+    connected: list[int] = field(default_factory=list)
+    sent: list[dict[str, object]] = field(default_factory=list)
+    published: list[tuple[str, object, bool]] = field(default_factory=list)
+    orders: list[object] = field(default_factory=list)
+    alive: list[str] = field(default_factory=list)
+
+    def connect(self, link: int) -> None:
+        self.connected.append(link)
+
+    def send(self, message: bytes) -> bool:
+        self.sent.append(json.loads(message))
+        return self.accepts
+
+    def disconnect(self) -> None:
+        self.connected.append(0)
+
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int, retain: bool, expiry_s: int | None
+    ) -> None:
+        assert qos == 1
+        text = payload.decode()
+        self.published.append((topic, json.loads(text) if text[0] == "{" else text, retain))
+
+    def put(self, item: object) -> None:
+        self.orders.append(item)
+
+    def topic(self, name: str) -> list[object]:
+        return [payload for topic, payload, _ in self.published if topic.endswith(f"/{name}")]
+
+
+def a_core(owners: Owners) -> tuple[Core, Inbox]:
+    settings = logic.Settings(
+        LinkSettings(10, 300, lambda low, high: high),
+        TalkSettings(ReportSettings("boot", "kitchen", None), True, False, 500),
+    )
+    session = Session(
+        "m", CANARY, "marin", "audio", "t", CANARY, None, 0.5, 300, 500, "far_field"
+    )  # fmt: skip
+    inbox = Inbox()
+    outside = Outside(
+        link=owners,
+        bus=owners,
+        capture=owners,
+        playback=owners,
+        alive=owners.alive.append,
+        last_frame_at=lambda: owners.now,
+        clock=lambda: Instant(owners.now, 1_795_248_000.0),
+    )
+    return Core(settings, Wire(session, "satellite/kitchen", False), outside, inbox), inbox
+
+
+def conversation() -> list[ev.Event]:
+    said: list[ev.ServerEvent] = [
+        ev.SessionCreated("realtime", None),
+        ev.SessionUpdated(),
+        ev.SpeechStarted("u1"),
+        ev.SpeechStopped("u1"),
+        ev.InputCommitted("u1"),
+        ev.UserTranscript("u1", CANARY),
+        ev.ResponseCreated("r1"),
+        ev.TextDelta("r1", 0, 0, CANARY),
+        ev.AudioDelta("r1", "a1", 0, 0, VOICE),
+        ev.ResponseDone("r1", "completed"),
+    ]
+    events: list[ev.Event] = [ev.FromServer(1, event) for event in said]
+    events[2:2] = [ev.MicReady(), ev.BusUp(), ev.GateOpened(1.0), ev.Heard(VOICE, 200, 1.0)]
+    return [*events, ev.PlayoutStarted("r1", 1000.0), ev.PlayoutDrained("r1")]
+
+
+def test_every_order_reaches_its_owner_and_nothing_said_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    owners = Owners()
+    core, inbox = a_core(owners)
+    for event in conversation():
+        inbox.post(event)
+    inbox.post(ev.StopRequested(15))
+    assert core.run() == 0
+    kinds = [message["type"] for message in owners.sent]
+    assert kinds == ["session.update", "input_audio_buffer.append"]
+    assert owners.connected == [1]
+    assert cmd.Play("r1", "a1", 0, VOICE) in owners.orders
+    assert cmd.ShutGate(True) in owners.orders
+    assert owners.topic("status") == ["online"]
+    assert owners.topic("transcript")[0]["text"] == CANARY  # type: ignore[index]
+    assert owners.topic("turn")[0]["response"] == CANARY  # type: ignore[index]
+    assert {topic for topic, _, retain in owners.published if retain} == {
+        "satellite/kitchen/status",
+        "satellite/kitchen/state",
+    }
+    assert owners.alive[-1] in {"idle", "speaking"}
+    assert "turn 3 answered" in caplog.text
+    assert CANARY not in caplog.text
+
+
+def test_problems_are_said_once_and_their_end_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    owners = Owners()
+    core, inbox = a_core(owners)
+    for event in (ev.MicLost("none found"), ev.MicLost("none found"), ev.MicReady()):
+        inbox.post(event)
+    inbox.post(ev.StopRequested(2))
+    core.run()
+    lines = [record.message for record in caplog.records if "mic_missing" in record.message]
+    assert len(lines) == 2
+    assert lines[0].startswith("mic_missing: none found; ")
+    assert lines[1] == "mic_missing: over"
+
+
+def test_a_deadline_is_noticed_without_an_event() -> None:
+    owners = Owners()
+    core, inbox = a_core(owners)
+    threading.Timer(0.2, lambda: setattr(owners, "now", 1013.0)).start()
+    threading.Timer(1.6, lambda: inbox.post(ev.StopRequested(15))).start()
+    assert core.run() == 0
+    assert owners.connected[:3] == [1, 0]  # the handshake's deadline passed
+
+
+def test_a_flood_does_not_starve_a_deadline() -> None:
+    owners = Owners()
+    core, inbox = a_core(owners)
+    for _ in range(1500):
+        inbox.post(ev.FromServer(1, ev.Ignored("rate_limits.updated")))
+    inbox.post(ev.StopRequested(15))
+    owners.now = 1000.0
+    core.state, _ = logic.start(Instant(1000.0, 0), core._settings)
+    owners.now = 1013.0
+    core.run_once()
+    assert owners.connected == [0]
+
+
+def test_too_many_waiting_events_are_a_bug_and_said_as_one() -> None:
+    inbox = Inbox()
+    for _ in range(MOST_WAITING + 1):
+        inbox.post(ev.MicReady())
+    with pytest.raises(OverflowError, match="events wait"):
+        inbox.take(0)
+
+
+def test_a_link_that_takes_nothing_more_is_not_fed() -> None:
+    owners = Owners(accepts=False)
+    core, inbox = a_core(owners)
+    for event in conversation()[:2]:
+        inbox.post(event)
+    inbox.post(ev.Heard(silence(1000), 1000, 1.0))
+    inbox.post(ev.StopRequested(15))
+    core.run()
+    appends = [m for m in owners.sent if m["type"] == "input_audio_buffer.append"]
+    assert len(appends) == 1
