@@ -1,4 +1,4 @@
-"""The deciding thread: every order reaches its owner, time is noticed, nothing private is logged."""
+"""The deciding thread: every order reaches its owner, nothing private is logged."""
 
 from __future__ import annotations
 
