@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import math
 import os
 import threading
 import time
@@ -112,13 +111,11 @@ class MicSource:
 
         Sound that was lost because nobody read is not told: samples against the clock tell it.
         """
-        stream, wanted = self._stream, samples * SAMPLE_BYTES
-        assert stream is not None, "read before open"
-        if self._convert is None:
-            return stream.read(samples)
-        while (missing := wanted - len(self._heard)) > 0:
-            count = math.ceil(missing / SAMPLE_BYTES * stream.rate_hz / RATE)
-            self._heard += self._convert(stream.read(count))
+        assert self._stream is not None, "read before open"
+        wanted = samples * SAMPLE_BYTES
+        while len(self._heard) < wanted:
+            period = self._stream.read()
+            self._heard += period if self._convert is None else self._convert(period)
         block = bytes(self._heard[:wanted])
         del self._heard[:wanted]
         return block
@@ -196,10 +193,12 @@ class _Stream:
         self._stream = stream
         self.rate_hz = rate_hz
 
-    def read(self, samples: int) -> bytes:
+    def read(self) -> bytes:
+        """One period of the host: PortAudio wakes up for each one anyway, however many are read."""
         try:
             # by default an overflow closes the stream under its reader
-            return bytes(self._stream.read(samples, exception_on_overflow=False))
+            period = self._stream.read(_period(self.rate_hz), exception_on_overflow=False)
+            return bytes(period)
         except OSError as exc:
             raise self._gone(exc) from exc
 
@@ -210,10 +209,10 @@ class _Stream:
             raise self._gone(exc) from exc
 
     def close(self, *, played_out: bool = False) -> None:
-        with _LIFECYCLE:
+        if played_out:
             with contextlib.suppress(OSError):
-                if played_out:
-                    self._stream.stop_stream()
+                self._stream.stop_stream()  # waits for the device, so not behind the lock
+        with _LIFECYCLE:
             with contextlib.suppress(OSError):
                 self._stream.close()
             self._audio.terminate()
@@ -260,7 +259,11 @@ def _open(kind: _Kind, wanted: str) -> _Stream:
 
 
 def _initialise() -> Any:
-    """A new PyAudio object, without a word on stderr."""
+    """A new PyAudio object, without a word on stderr.
+
+    It sees the devices of this moment, unless another one lives: PortAudio counts its users and
+    looks around for the first only. The loudspeaker is open while it plays, so that heals itself.
+    """
     try:
         import pyaudio
     except ImportError as exc:
@@ -307,13 +310,13 @@ def _choose(kind: _Kind, wanted: str, audio: Any) -> Device:
     able = [device for device in all_devices if getattr(device, kind.channels) > 0]
     if not able:
         raise DeviceError(f"no {kind.noun} found: {kind.advice}")
-    if wanted.isdigit():
+    if wanted.isdecimal():
         raise DeviceError(_numbered(kind, wanted, able))
+    if wanted == DEFAULT:
+        return _default(kind, audio, able)
     exact = [device for device in able if device.name == wanted]
     if exact:
         return exact[0]
-    if wanted == DEFAULT:
-        return _default(kind, audio, able)
     # a monitor is what a loudspeaker plays, and hearing that is never what a part of a name means
     near = [d for d in able if wanted.lower() in d.name.lower() and not _is_monitor(d)]
     if len(near) == 1:
@@ -367,9 +370,13 @@ def _start_at(rate: int, kind: _Kind, device: Device, audio: Any) -> Any:
         rate=rate,
         channels=1,
         format=sample_format,
-        frames_per_buffer=rate * PERIOD_MS // 1000,
+        frames_per_buffer=_period(rate),
         **{kind.prefix: True, f"{kind.prefix}_device_index": device.index},
     )
+
+
+def _period(rate_hz: int) -> int:
+    return rate_hz * PERIOD_MS // 1000
 
 
 def _reason(exc: Exception) -> str:

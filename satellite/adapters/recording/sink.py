@@ -110,6 +110,7 @@ class RecordingSink:
             if self._file.tell() + len(pcm) > UNFINISHED:
                 raise DeviceError(f"{self._path}: is full: a WAV file ends at 4 GiB; use {{n}}")
             self._file.write(pcm)
+            self._file.flush()  # a full disk is told now, and a kill loses nothing
         self._playhead.add(len(pcm))
 
     def delay_s(self) -> float:

@@ -1,0 +1,87 @@
+"""The program under test: one device of the virtual card, used as the daemon's threads do.
+
+    device_user.py hear DEVICE SECONDS SAMPLES [HZ]   captured PCM follows the line "open" on stdout
+    device_user.py play DEVICE [HZ]                   PCM comes from stdin after that line
+    device_user.py names                              the devices, one a line
+
+An error's sentence is the only line on stdout, and 1 the exit code. With HZ the device cannot do
+any other rate.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from satellite.adapters import portaudio
+from satellite.adapters.resampler import Resampler
+from satellite.errors import DeviceError
+from satellite.model.audio import RATE
+
+
+def main(verb: str, *args: str) -> None:
+    """Do what ``verb`` says."""
+    match verb, args:
+        case "hear", (device, seconds, samples, *hz):
+            only(hz)
+            hear(device, float(seconds), int(samples))
+        case "play", (device, *hz):
+            only(hz)
+            play(device)
+        case "names", ():
+            sys.stdout.write("".join(f"{found.name}\n" for found in portaudio.devices()))
+
+
+def hear(device: str, seconds: float, samples: int) -> None:
+    """Capture for ``seconds`` of sound, ``samples`` at a time."""
+    source = portaudio.MicSource(device, Resampler)
+    source.open()
+    tell(b"open\n")
+    for _ in range(round(seconds * RATE / samples)):
+        tell(source.read(samples))
+    source.close()
+    source.close()
+
+
+def play(device: str) -> None:
+    """Play all of stdin in slices of 40 ms, then say how much had not sounded."""
+    sink = portaudio.SpeakerSink(device, Resampler)
+    sink.open()
+    tell(b"open\n")
+    delay = 0.0
+    while piece := sys.stdin.buffer.read(1920):
+        sink.write(piece)
+        delay = sink.delay_s()
+    sink.close()
+    sink.close()
+    tell(f"{delay:.3f}\n".encode())
+
+
+def only(hz: list[str]) -> None:
+    """Make PortAudio refuse every rate but this one, as it does for bare hardware."""
+    if not hz:
+        return
+    import pyaudio
+
+    supported = pyaudio.PyAudio.is_format_supported
+
+    def refuse(self: Any, rate: float, **asked: Any) -> bool:
+        if rate != int(hz[0]):
+            raise ValueError("Invalid sample rate", -9997)
+        return bool(supported(self, rate, **asked))
+
+    pyaudio.PyAudio.is_format_supported = refuse
+
+
+def tell(data: bytes) -> None:
+    """Write at once."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except DeviceError as exc:
+        print(exc)
+        sys.exit(1)
