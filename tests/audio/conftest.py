@@ -5,30 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from audio_types import Clock, MakeCard, Use
 from virtual_card import VirtualCard
 
 USER = Path(__file__).with_name("device_user.py")
-
-MakeCard = Callable[..., VirtualCard]
-Use = Callable[..., "subprocess.Popen[bytes]"]
-
-
-class Clock:
-    """Time that passes only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        self.now += seconds
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MakeCard, Use
+from audio_types import MakeCard, Use
 from virtual_card import VirtualCard
 
 from satellite.adapters.portaudio import PAD_MS, MicSource
