@@ -314,7 +314,7 @@ def _sentence(exc: Exception, endpoint: Endpoint) -> str:
             return f"the name {urlsplit(endpoint.url).hostname} cannot be resolved"
         case TimeoutError() | websocket.WebSocketTimeoutException():
             return f"{place} did not answer in time"
-        case websocket.WebSocketConnectionClosedException():
+        case websocket.WebSocketConnectionClosedException() | ConnectionResetError():
             return f"{place} ended the connection without a word"
         case websocket.WebSocketProtocolException():
             return f"{place} breaks the WebSocket protocol: {exc}"

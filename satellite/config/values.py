@@ -13,6 +13,8 @@ from pathlib import PurePath
 from types import NoneType
 from typing import Any, Final, Literal, get_args, get_origin
 
+import yaml
+
 from satellite.config.nodes import Node, Refused, Scalar, Sequence
 from satellite.config.schema import Setting
 from satellite.config.tags import Sources, WrongError, behind_tag
@@ -20,8 +22,9 @@ from satellite.config.tags import Sources, WrongError, behind_tag
 _BOOLS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _INT: Final = re.compile("[+-]?[0-9]{1,15}")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{0,15})?|[+-]?\.[0-9]{1,15}")
-# YAML 1.1 reads all of these as numbers, 12:30:45 as 45045 among them.
-_NUMBER_LIKE: Final = re.compile(r"[+-]?\.?[0-9][0-9_:.]*([eE][+-]?[0-9]+)?|0[xob][0-9a-fA-F_]+")
+# YAML's own opinion of a text without quotes: it reads 12:30:45 as 45045, and 127.0.0.1 as a text.
+_READ_AS: Final = {"int": "a number", "float": "a number", "timestamp": "a date"}
+_YAML: Final = yaml.resolver.Resolver()
 _API_KEY: Final = re.compile(r"\b(sk-|ek_|xai-|gsk_)(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16,}")
 _LONG_RANDOM: Final = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])\S{20,}")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
@@ -167,9 +170,11 @@ def _in_clear(node: Scalar, about: Setting) -> str:
     if text.lower() in _BOOLS:
         value = str(_BOOLS[text.lower()]).lower()
         raise WrongError(f'{text} is read as {value} by YAML; quote it: "{text}"')
-    if _NUMBER_LIKE.fullmatch(text):
+    resolved = _YAML.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    tag = resolved.rpartition(":")[2]
+    if tag in _READ_AS:
         example = "" if about.keep_as else f': "{text}"'
-        raise WrongError(f"is read as a number by YAML; quote it{example}")
+        raise WrongError(f"is read as {_READ_AS[tag]} by YAML; quote it{example}")
     return text
 
 

@@ -55,6 +55,10 @@ def test_what_only_resembles_a_key_is_text() -> None:
     assert loaded(text).audio.input.device == "desk-lamp-microphone-number-2"
 
 
+def test_an_address_is_no_number() -> None:
+    assert loaded(f"mqtt: {{host: 127.0.0.1}}\n{KEY}").mqtt.host == "127.0.0.1"
+
+
 def test_no_loudspeaker() -> None:
     output = loaded(f"audio: {{output: {{device: none}}}}\n{KEY}").audio.output
     assert output.silent
