@@ -1,0 +1,166 @@
+"""One WebSocket with its session: reads, writes, and carries work to the engines' threads.
+
+Three kinds of task, all on the event loop: the reader gives messages to the session, the writer
+sends what the session says, and each piece of work waits for its engine. None waits for another,
+so a client that does not read still gets its barge-in heard. A failed engine is logged without its
+text and becomes a failed response or transcript.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+import msgspec
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from satellite.local.engines import Engines
+from satellite.local.session import (
+    Abandon,
+    Answer,
+    Output,
+    Recognise,
+    Report,
+    Send,
+    Session,
+    Speak,
+)
+
+_OUTBOX: Final = 20_000  # events waiting for a client that does not read: over an hour of speech
+_WORK: Final = 64  # pieces of work under way; a client that asks for more is read later
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_encode = msgspec.json.Encoder().encode
+
+
+class Threads:
+    """One thread for each engine; closing does not wait for work under way."""
+
+    def __init__(self) -> None:
+        self.recognise = ThreadPoolExecutor(1, "recognise")
+        self.answer = ThreadPoolExecutor(1, "answer")
+        self.speak = ThreadPoolExecutor(1, "speak")
+
+    def close(self) -> None:
+        for executor in (self.recognise, self.answer, self.speak):
+            executor.shutdown(wait=False, cancel_futures=True)
+
+
+def fresh_id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(10)}"
+
+
+class Connection:
+    def __init__(
+        self, websocket: ServerConnection, session: Session, engines: Engines, threads: Threads
+    ) -> None:
+        self._websocket = websocket
+        self._session = session
+        self._engines = engines
+        self._threads = threads
+        self._outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_OUTBOX)
+        self._work: dict[asyncio.Task[None], str | None] = {}  # task -> its response, if any
+
+    async def run(self) -> None:
+        """Until the client is gone. Cancelled from outside when the session expires."""
+        writer = asyncio.create_task(self._write())
+        try:
+            self._carry_out(self._session.open())
+            await self._read()
+        finally:
+            for task in (writer, *self._work):
+                task.cancel()
+            await asyncio.gather(writer, *self._work, return_exceptions=True)
+
+    async def _read(self) -> None:
+        try:
+            async for message in self._websocket:
+                self._carry_out(self._session.receive(message))
+                while self._session.has_unheard:
+                    self._carry_out(self._session.listen())
+                    await asyncio.sleep(0)
+                while len(self._work) > _WORK:
+                    await asyncio.wait(self._work, return_when=asyncio.FIRST_COMPLETED)
+        except ConnectionClosed as closed:
+            _log.debug("connection ended: %s", type(closed).__name__)
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                event = await self._outbox.get()
+                await self._websocket.send(_encode(event).decode())
+        except ConnectionClosed:
+            return  # the reader hears of it too, and ends the session
+
+    def _carry_out(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            match output:
+                case Send(event):
+                    self._post(event)
+                case Abandon(response_id):
+                    self._abandon(response_id)
+                case Recognise():
+                    self._start(self._recognise(output), None)
+                case Answer() | Report():
+                    self._start(self._answer(output), output.response_id)
+                case Speak():
+                    self._start(self._speak(output), output.response_id)
+
+    def _post(self, event: dict[str, Any]) -> None:
+        if self._outbox.full():
+            _log.warning("a client does not read: %d events wait; closed", _OUTBOX)
+            self._websocket.transport.abort()
+        else:
+            self._outbox.put_nowait(event)
+
+    def _start(self, work: Coroutine[Any, Any, None], response_id: str | None) -> None:
+        task = asyncio.create_task(work)
+        self._work[task] = response_id
+        task.add_done_callback(self._work.pop)
+
+    def _abandon(self, response_id: str) -> None:
+        for task, owner in self._work.items():
+            if owner == response_id:
+                task.cancel()
+
+    async def _recognise(self, job: Recognise) -> None:
+        recogniser, thread = self._engines.recogniser, self._threads.recognise
+        text = await _in(thread, lambda: recogniser.transcribe(job.pcm))
+        self._carry_out(self._session.recognised(job.item_id, text))
+
+    async def _answer(self, job: Answer | Report) -> None:
+        responder = self._engines.responder
+        if isinstance(job, Answer):
+            text, tools = job.text, job.tools
+            reply = await _in(self._threads.answer, lambda: responder.answer(text, tools))
+        else:
+            output = job.output
+            reply = await _in(self._threads.answer, lambda: responder.report(output))
+        self._carry_out(self._session.answered(job.response_id, reply))
+
+    async def _speak(self, job: Speak) -> None:
+        thread, synthesiser = self._threads.speak, self._engines.synthesiser
+        pieces = await _in(thread, lambda: iter(synthesiser.speak(job.text, job.speed)))
+        failed = pieces is None
+        while pieces is not None:
+            pcm = await _in(thread, lambda: next(pieces, b""))
+            failed = pcm is None
+            if not pcm:
+                break
+            self._carry_out(self._session.spoken(job.response_id, pcm))
+        self._carry_out(self._session.speech_ended(job.response_id, failed=failed))
+
+
+async def _in(thread: ThreadPoolExecutor, work: Callable[[], _T]) -> _T | None:
+    """Do ``work`` in an engine's thread; None when it raised."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, work)
+    except Exception as error:  # noqa: BLE001  an engine's failure is one response's, not ours
+        _log.error("an engine failed: %s", type(error).__name__)
+        return None
