@@ -8,16 +8,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-_SMALL: Final = {
-    word: value
-    for value, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
-    )
-}
-_TENS: Final = {
-    word: value * 10
-    for value, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
-}
+_WORDS: Final = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen"
+)
+_SMALL: Final = {word: value for value, word in enumerate(_WORDS.split())}
+_TENS_WORDS: Final = "twenty thirty forty fifty sixty seventy eighty ninety"
+_TENS: Final = {word: value * 10 for value, word in enumerate(_TENS_WORDS.split(), 2)}
 _BIG: Final = {"thousand": 1_000, "million": 1_000_000}
 _DIGITS: Final = re.compile(r"-?\d{1,12}(\.\d{1,12})?")
 _OPERATORS: Final[tuple[tuple[str, Callable[[Decimal, Decimal], Decimal]], ...]] = (

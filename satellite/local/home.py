@@ -1,4 +1,4 @@
-"""Requests to a home, recognised with Home Assistant's own sentences (hassil). Pure but for loading.
+"""Requests to a home, recognised with Home Assistant's own sentences (hassil).
 
 The real names of a home are not known here. A built-in list of rooms and devices stands in, and
 "turn on the …" is understood with any name, so that a tool can still be called with it.
@@ -57,7 +57,7 @@ class Intent:
 class Home:
     """Finds the intent of a sentence. First call 0.2 s (templates are parsed), then 5 ms."""
 
-    def __init__(self, intents: Any, lists: Mapping[str, Any]) -> None:
+    def __init__(self, intents: Any, lists: dict[str, Any]) -> None:
         from hassil import recognize_best
 
         self._recognise = recognize_best
@@ -113,6 +113,8 @@ def load(
         "area": TextSlotList.from_strings(list(areas), name="area"),
         "floor": TextSlotList.from_strings(list(floors), name="floor"),
     }
-    home = Home(Intents.from_dict(get_intents("en")), lists)
+    sentences = get_intents("en")
+    assert sentences is not None  # English is in every release
+    home = Home(Intents.from_dict(sentences), lists)
     home.intent("turn on the lights in the kitchen")  # parses the templates
     return home

@@ -1,4 +1,4 @@
-"""What the local server answers: fixed skills, and requests to a home handed to the session's tools.
+"""What the local server answers: fixed skills, and requests to a home given to a session's tools.
 
 It is no language model, and it never claims what did not happen: without a tool it says what it
 understood and that nothing is connected. Answers are short, because they are spoken.
@@ -27,7 +27,9 @@ _FIXED: Final = (
     (r"(what can you do|help|what do you do|who are you)", _ABILITIES),
     (r"(never ?mind|cancel|stop|be quiet)", "Okay."),
 )
-_REPEAT: Final = re.compile(r"(?:please )?(?:repeat after me|repeat|say)[\s,:]+(.+)", re.IGNORECASE | re.DOTALL)
+_REPEAT: Final = re.compile(
+    r"(?:please )?(?:repeat after me|repeat|say)[\s,:]+(.+)", re.IGNORECASE | re.DOTALL
+)
 _TIME: Final = re.compile(r"what time is it( now)?|what(s| is) the time( now)?|tell me the time")
 _DATE: Final = re.compile(
     r"what(s| is) (the |today s |todays )?date( today)?|what day is (it|today)( today)?"

@@ -36,7 +36,7 @@ from typing import Final
 
 RATE: Final = 24_000
 SAMPLE_BYTES: Final = 2
-PERIOD_MS: Final = 20  # as satellite.adapters.portaudio asks for
+PERIOD_MS: Final = 40  # as satellite.adapters.portaudio asks for
 PIPE_BYTES: Final = 4096  # the least that Linux gives
 
 # Replaces ALSA's whole configuration: no other device, no plugin that probes, no noise.
