@@ -20,16 +20,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from satellite.local.engines import Engines
-from satellite.local.session import (
-    Abandon,
-    Answer,
-    Output,
-    Recognise,
-    Report,
-    Send,
-    Session,
-    Speak,
-)
+from satellite.local.outputs import Abandon, Answer, Output, Recognise, Report, Send, Speak
+from satellite.local.session import Session
 
 _OUTBOX: Final = 20_000  # events waiting for a client that does not read: over an hour of speech
 _WORK: Final = 64  # pieces of work under way; a client that asks for more is read later

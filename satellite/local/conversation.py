@@ -46,8 +46,7 @@ class Item:
         """The person heard only so much: sound after it and the whole transcript go (S32)."""
         self.audio = self.audio[: end_ms * BYTES_PER_MS]
         self.audio_ms = end_ms
-        for part in self.fields["content"]:
-            part.pop("transcript", None)
+        self.fields["content"] = [{"type": part["type"]} for part in self.fields["content"]]
 
     def copy(self) -> Item:
         return replace(self, fields=dict(self.fields))
@@ -207,3 +206,18 @@ def transcription_usage(item: Item, text: str) -> dict[str, Any]:
         "output_tokens": written,
         "input_token_details": {"text_tokens": 0, "audio_tokens": heard},
     }
+
+
+def truncate(item: Item, content_index: int, end_ms: int) -> None:
+    """Keep what the person heard. Raises Refusal for what is no such assistant audio (4.7)."""
+    if item.role != "assistant":
+        raise Refusal("invalid_value", "Only assistant messages can be truncated.", "item_id")
+    if content_index != 0:
+        raise Refusal("invalid_value", "The item has no such content part.", "content_index")
+    if end_ms > item.audio_ms:
+        raise Refusal(
+            "invalid_value",
+            f"Audio content of {item.audio_ms}ms is already shorter than {end_ms}ms",
+            "audio_end_ms",
+        )
+    item.cut(end_ms)

@@ -34,7 +34,8 @@ from satellite.errors import SetupError
 from satellite.local.admission import Closed, admit, expired, overloaded
 from satellite.local.connection import Connection, Threads, fresh_id
 from satellite.local.engines import Engines
-from satellite.local.session import Session, error_event
+from satellite.local.outputs import error_event
+from satellite.local.session import Session
 
 PATH: Final = "/v1/realtime"
 _MAX_MESSAGE: Final = 21 * 1024 * 1024  # 15 MiB of audio in base64, and its event: S12

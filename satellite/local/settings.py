@@ -155,6 +155,7 @@ class ResponseSettings:
     in_conversation: bool  # false for conversation "none"
     instructions: str | None  # of this response alone
     tools: tuple[dict[str, Any], ...]
+    standing_tokens: int  # of the session's instructions, which every response reads again
 
 
 def response_settings(session: dict[str, Any], asked: dict[str, Any]) -> ResponseSettings:
@@ -172,6 +173,7 @@ def response_settings(session: dict[str, Any], asked: dict[str, Any]) -> Respons
         tools=_usable(
             asked.get("tools", session["tools"]), asked.get("tool_choice", session["tool_choice"])
         ),
+        standing_tokens=len(session["instructions"]) // 4,
     )
 
 
