@@ -5,13 +5,11 @@ It decides nothing about the conversation: it turns a configuration into setting
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import random
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -100,7 +98,7 @@ def build(config: Config, notifier: Notifier) -> App:
         bus=bus,
         capture=capture,
         playback=playback,
-        alive=_alive(notifier),
+        alive=_Alive(notifier),
         last_frame_at=lambda: capture.last_frame_at,
         clock=lambda: Instant(time.monotonic(), time.time()),
     )
@@ -205,19 +203,19 @@ def check_recordings(config: Config, source: str) -> None:
         raise errors.ConfigError(problems)
 
 
-def _alive(notifier: Notifier) -> Callable[[str], None]:
-    """Feed the watchdog at its pace, and tell systemd the state when it changes."""
-    told = {"state": "", "at": 0.0}
+class _Alive:
+    """Feeds the watchdog at its pace, and tells systemd the state when it changes. Core only."""
 
-    def alive(state: str) -> None:
-        now = time.monotonic()
-        if state != told["state"]:
-            told["state"] = state
-            notifier.status(state)
-        interval = notifier.interval_s
-        if interval is not None and now - float(told["at"]) >= min(interval, 5.0):
-            told["at"] = now
-            with contextlib.suppress(OSError):
-                notifier.watchdog()
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        self._state = ""
+        self._fed_at = float("-inf")
 
-    return alive
+    def __call__(self, state: str) -> None:
+        if state != self._state:
+            self._state = state
+            self._notifier.status(state)
+        now, interval = time.monotonic(), self._notifier.interval_s
+        if interval is not None and now - self._fed_at >= interval:
+            self._fed_at = now
+            self._notifier.watchdog()

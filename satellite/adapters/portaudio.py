@@ -26,7 +26,7 @@ Convert = Callable[[bytes], bytes]
 MakeResampler = Callable[[int, int], Convert]  # (from_hz, to_hz)
 
 OTHER_RATES: Final = (48_000, 44_100, 16_000)  # after the device's own; best first
-PERIOD_MS: Final = 40  # of the host; each one wakes us, and speech is sent by 40 ms (performance.md 6)
+PERIOD_MS: Final = 40  # of the host; each wakes us, and sound is sent by 40 ms (performance.md 6)
 PAD_MS: Final = 120  # the last 40 to 80 ms written never sound when a stream is closed (audio.md 1)
 RESAMPLER_S: Final = 0.02  # what a streaming resampler holds back
 DEFAULT: Final = "default"

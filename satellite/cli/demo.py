@@ -111,7 +111,9 @@ def _onlooker(port: int) -> Iterator[SimpleQueue[Seen]]:
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
     client.on_connect = lambda c, *_: c.subscribe(f"{BASE}/#", qos=1)
     client.on_subscribe = lambda *_: ready.put(None)
-    client.on_message = lambda _c, _u, message: seen.put(_read(message.topic, message.payload))
+    client.on_message = lambda _c, _u, message: seen.put(
+        _read(message.topic, bytes(message.payload))
+    )
     client.connect("127.0.0.1", port)
     client.loop_start()
     try:
