@@ -73,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
 def _recordings(args: argparse.Namespace) -> list[str]:
     """The user's recordings, each read once so that a bad one is told now; or the shipped ones."""
     if args.mic:
+        _try_microphone()
         return []
     if args.wav:
         from satellite.adapters import recording
@@ -82,6 +83,16 @@ def _recordings(args: argparse.Namespace) -> list[str]:
         return [str(Path(path).resolve()) for path in args.wav]
     shipped = importlib.resources.files("satellite") / "demo"
     return sorted(str(item) for item in shipped.iterdir() if item.name.endswith(".wav"))
+
+
+def _try_microphone() -> None:
+    """Tell now, not after the models are loaded, that there is none. Raises DeviceError."""
+    from satellite.adapters.portaudio import MicSource
+    from satellite.adapters.resampler import Resampler
+
+    microphone = MicSource("default", Resampler)
+    microphone.open()
+    microphone.close()
 
 
 def _write_config(folder: Path, recordings: list[str], url: str, port: int) -> Path:

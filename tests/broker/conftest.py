@@ -7,17 +7,15 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 import paho.mqtt.client as paho
 import pytest
+from lookers import Onlooker, Start
 from paho.mqtt.enums import CallbackAPIVersion
 
 from satellite.cli.children import free_port
-
-Start = Callable[..., int]
 
 
 @pytest.fixture
@@ -55,26 +53,6 @@ def _wait_for(port: int) -> None:
         else:
             return
     raise AssertionError("mosquitto did not start")
-
-
-@dataclass
-class Onlooker:
-    """Everything that is published, as it comes."""
-
-    client: paho.Client
-    queue: SimpleQueue[paho.MQTTMessage]
-
-    def until(
-        self, topic: str, payload: bytes | None = None, timeout_s: float = 8.0
-    ) -> paho.MQTTMessage:
-        deadline = time.monotonic() + timeout_s
-        while True:
-            try:
-                message = self.queue.get(timeout=max(0.0, deadline - time.monotonic()))
-            except Empty:
-                raise AssertionError(f"nothing on {topic}") from None
-            if message.topic == topic and payload in {None, message.payload}:
-                return message
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 import pytest
-from conftest import Onlooker, Start
+from lookers import Onlooker, Start
 
 from satellite.adapters.mqtt_link import MOST_QUEUED, Broker, MqttLink
 from satellite.cli.children import free_port

@@ -6,7 +6,7 @@ import socket
 import time
 from pathlib import Path
 
-from conftest import Daemon, recorded
+from program import Daemon, recorded
 from scripted_server import Script, running, wait_until
 
 from satellite.cli.children import free_port
