@@ -1,0 +1,188 @@
+"""Audio in: the clock, turn detection, commits and transcripts (S17 to S24, S31, S39)."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from local_bench import Client, error, silence, sound, types
+
+SPEECH = sound(960)
+TAIL = silence(640)
+TURN = [
+    "input_audio_buffer.speech_started",
+    "input_audio_buffer.speech_stopped",
+    "input_audio_buffer.committed",
+    "conversation.item.added",
+    "conversation.item.done",
+]
+
+
+def detection(**keys: object) -> dict:
+    return {"input": {"turn_detection": {"type": "server_vad", **keys}}}
+
+
+def test_s17_no_more_audio_no_more_events(client: Client) -> None:
+    client.append(silence(320) + SPEECH + silence(96))
+    assert types(client.events)[1:] == ["input_audio_buffer.speech_started"]
+    assert client.session.listen() == []
+    assert not client.session.has_unheard
+
+
+def test_s18_times_lie_on_the_frame_grid(client: Client) -> None:
+    events = client.append(silence(640) + SPEECH + TAIL)
+    started, stopped = events[0], events[1]
+    assert started["audio_start_ms"] == 640 - 300
+    # 1600 ms is the end of speech; 7 frames of 32 ms are the first to hold 200 ms of silence
+    assert stopped["audio_end_ms"] == 1600 + 224
+    assert started["item_id"] == stopped["item_id"] == events[2]["item_id"]
+
+
+def test_s18_start_is_never_negative(client: Client) -> None:
+    assert client.append(silence(64) + SPEECH)[0]["audio_start_ms"] == 0
+
+
+def test_s18_threshold_is_honoured(client: Client) -> None:
+    client.update(audio=detection(threshold=0.9))
+    assert client.append(sound(960, b"\x00\x38") + TAIL) == []
+    client.update(audio=detection(threshold=0.5))
+    assert types(client.append(sound(960, b"\x00\x38") + TAIL))[:2] == TURN[:2]
+
+
+def test_s18_prefix_and_silence_are_honoured(client: Client) -> None:
+    client.update(audio=detection(prefix_padding_ms=96, silence_duration_ms=500))
+    events = client.append(silence(640) + SPEECH + silence(480) + SPEECH + silence(800))
+    assert types(events)[:2] == TURN[:2]
+    assert events[0]["audio_start_ms"] == 640 - 96
+    assert events[1]["audio_end_ms"] == 640 + 960 + 480 + 960 + 512
+
+
+def test_s18_one_loud_frame_is_no_speech(client: Client) -> None:
+    assert client.append(silence(320) + sound(32) + silence(640)) == []
+
+
+def test_s18_the_item_holds_prefix_speech_and_silence(client: Client) -> None:
+    client.append(silence(640) + SPEECH + TAIL)
+    (job,) = [job for job in client.jobs if type(job).__name__ == "Recognise"]
+    assert job.pcm == silence(300) + SPEECH + silence(224)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 40_000), min_size=1, max_size=40))
+def test_s19_s20_any_split_gives_identical_events(sizes: list[int]) -> None:
+    pcm = silence(320) + SPEECH + TAIL + SPEECH + TAIL
+    whole, split = Client(), Client()
+    whole.append(pcm)
+    at = 0
+    while at < len(pcm):
+        size = sizes[at % len(sizes)]
+        split.append(pcm[at : at + size])  # odd sizes cut samples in two
+        at += size
+    assert split.events == whole.events
+    assert types(whole.events).count("input_audio_buffer.committed") == 2
+
+
+def test_s21_short_commit_is_refused_with_the_measured_ms(client: Client) -> None:
+    refused = error(client.send("input_audio_buffer.commit"))
+    assert refused["code"] == "input_audio_buffer_commit_empty"
+    assert refused["message"].endswith("but buffer only has 0.00ms of audio.")
+    assert refused["event_id"] == "c1"
+    client.append(silence(99))
+    assert "99.00ms" in error(client.send("input_audio_buffer.commit"))["message"]
+
+
+def test_s21_commit_during_speech_has_no_speech_stopped(client: Client) -> None:
+    client.append(SPEECH)
+    started = client.events[-1]
+    events = client.send("input_audio_buffer.commit")
+    assert types(events) == TURN[2:]
+    assert events[0]["item_id"] == started["item_id"]
+    assert client.append(TAIL) == []
+
+
+def test_s22_commit_creates_no_response_and_vad_does(client: Client) -> None:
+    client.update(audio={"input": {"turn_detection": None}})
+    assert client.append(SPEECH + TAIL) == []
+    assert types(client.send("input_audio_buffer.commit")) == TURN[2:]
+    assert client.work() == []
+    client.update(audio=detection())
+    assert types(client.append(SPEECH + TAIL)) == [*TURN, "response.created"]
+
+
+def test_s22_vad_does_not_when_create_response_is_false(client: Client) -> None:
+    client.update(audio=detection(create_response=False))
+    assert types(client.append(SPEECH + TAIL)) == TURN
+
+
+def test_s23_clear_drops_audio_and_not_the_clock(client: Client) -> None:
+    client.append(silence(320) + SPEECH)
+    assert types(client.send("input_audio_buffer.clear")) == ["input_audio_buffer.cleared"]
+    assert "0.00ms" in error(client.send("input_audio_buffer.commit"))["message"]
+    started = client.append(silence(640) + SPEECH)[0]
+    assert started["audio_start_ms"] == 320 + 960 + 640 - 300
+
+
+@pytest.mark.parametrize("audio", ["not base64", "AAA", "QUJD\u00e9"])
+def test_s24_bad_base64_is_refused(client: Client, audio: str) -> None:
+    refused = error(client.send("input_audio_buffer.append", audio=audio))
+    assert (refused["code"], refused["param"]) == ("invalid_value", "audio.audio")
+
+
+def test_s12_more_than_15_mib_is_refused(client: Client) -> None:
+    audio = base64.b64encode(bytes(15 * 1024 * 1024 + 1)).decode()
+    assert error(client.send("input_audio_buffer.append", audio=audio))["code"] == "invalid_value"
+
+
+def test_the_input_buffer_is_bounded(client: Client) -> None:
+    client.update(audio={"input": {"turn_detection": None}})
+    for _ in range(5):
+        client.session._buffer.append(silence(100_000))
+        while client.session.has_unheard:
+            client.session._buffer.hear()
+    assert client.session._buffer.ms == 330_000
+
+
+def test_s31_speech_cancels_only_with_interrupt_response(client: Client) -> None:
+    client.update(audio=detection(interrupt_response=False))
+    client.say()
+    client.send("response.create")
+    assert types(client.append(SPEECH)) == ["input_audio_buffer.speech_started"]
+    stopped = client.append(TAIL)
+    assert error(stopped[-1:])["code"] == "conversation_already_has_active_response"
+    client.update(audio=detection(interrupt_response=True))
+    done = client.append(SPEECH)[-1]["response"]
+    assert (done["status"], done["status_details"]["reason"]) == ("cancelled", "turn_detected")
+
+
+def test_s39_transcript_has_usage_and_is_sent_only_when_asked_for(client: Client) -> None:
+    client.append(SPEECH + TAIL)
+    assert not any("transcription" in kind for kind in types(client.work()))
+    client.update(audio={"input": {"transcription": {"model": "whisper-1"}}})
+    client.append(SPEECH + TAIL)
+    events = [event for event in client.work(1) if "transcription" in event["type"]]
+    assert [event["type"].rpartition(".")[2] for event in events] == ["delta", "completed"]
+    assert events[1]["transcript"] == "what time is it"
+    assert events[1]["usage"]["input_tokens"] == (300 + 960 + 224) // 100
+
+
+def test_failed_recognition_fails_the_transcript_and_the_response(client: Client) -> None:
+    client.update(audio={"input": {"transcription": {"model": "whisper-1"}}})
+    client.recogniser.words = RuntimeError()
+    client.append(SPEECH + TAIL)
+    events = client.work()
+    assert types(events) == [
+        "conversation.item.input_audio_transcription.failed",
+        "response.done",
+    ]
+    assert events[1]["response"]["status"] == "failed"
+    assert events[1]["response"]["output"] == []
+    assert events[1]["response"]["usage"]["total_tokens"] == 0
+
+
+def test_empty_transcript_is_completed_without_delta(client: Client) -> None:
+    client.update(audio={"input": {"transcription": {"model": "whisper-1"}}})
+    client.recogniser.words = ""
+    client.append(SPEECH + TAIL)
+    assert client.work(1)[0]["transcript"] == ""
