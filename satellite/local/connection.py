@@ -23,7 +23,7 @@ from satellite.local.engines import Engines
 from satellite.local.outputs import Abandon, Answer, Output, Recognise, Report, Send, Speak
 from satellite.local.session import Session
 
-_OUTBOX: Final = 20_000  # events waiting for a client that does not read: over an hour of speech
+_OUTBOX: Final = 64 * 1024 * 1024  # bytes waiting for a client that does not read: 16 min of speech
 _WORK: Final = 64  # pieces of work under way; a client that asks for more is read later
 
 _log = logging.getLogger(__name__)
@@ -56,7 +56,9 @@ class Connection:
         self._session = session
         self._engines = engines
         self._threads = threads
-        self._outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_OUTBOX)
+        self._outbox: asyncio.Queue[str] = asyncio.Queue()
+        self._waiting = 0  # characters in the outbox
+        self._given_up = False
         self._work: dict[asyncio.Task[None], str | None] = {}  # task -> its response, if any
 
     async def run(self) -> None:
@@ -73,6 +75,8 @@ class Connection:
     async def _read(self) -> None:
         try:
             async for message in self._websocket:
+                if self._given_up:
+                    return
                 self._carry_out(self._session.receive(message))
                 while self._session.has_unheard:
                     self._carry_out(self._session.listen())
@@ -85,8 +89,9 @@ class Connection:
     async def _write(self) -> None:
         try:
             while True:
-                event = await self._outbox.get()
-                await self._websocket.send(_encode(event).decode())
+                text = await self._outbox.get()
+                self._waiting -= len(text)
+                await self._websocket.send(text)
         except ConnectionClosed:
             return  # the reader hears of it too, and ends the session
 
@@ -105,11 +110,15 @@ class Connection:
                     self._start(self._speak(output), output.response_id)
 
     def _post(self, event: dict[str, Any]) -> None:
-        if self._outbox.full():
-            _log.warning("a client does not read: %d events wait; closed", _OUTBOX)
+        if self._given_up:
+            return
+        text = _encode(event).decode()
+        self._waiting += len(text)
+        self._outbox.put_nowait(text)
+        if self._waiting > _OUTBOX:
+            _log.warning("a client does not read: %d bytes wait; closed", self._waiting)
+            self._given_up = True
             self._websocket.transport.abort()
-        else:
-            self._outbox.put_nowait(event)
 
     def _start(self, work: Coroutine[Any, Any, None], response_id: str | None) -> None:
         task = asyncio.create_task(work)

@@ -45,7 +45,8 @@ _MAX_SESSIONS: Final = 64
 
 _log = logging.getLogger(__name__)
 _library_log = logging.getLogger(f"{__name__}.websockets")
-_library_log.setLevel(logging.WARNING)  # at DEBUG it writes headers, so keys, and every message
+# At DEBUG it writes headers, so keys, and messages; at ERROR the traceback of every port probe.
+_library_log.setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +61,28 @@ class Settings:
 async def running(engines: Engines, settings: Settings) -> AsyncIterator[str]:
     """Serve while the block runs; gives the URL. Raises SetupError when the port is not free."""
     server = _Server(engines, settings)
+    listener = serve(
+        server.hold,
+        settings.host,
+        settings.port,
+        process_request=_not_found,
+        select_subprotocol=_subprotocol,
+        compression=None,
+        max_size=_MAX_MESSAGE,
+        ping_interval=_PING_S,
+        ping_timeout=_PONG_S,
+        close_timeout=0.5,
+        logger=_library_log,
+    )
     try:
-        listener = serve(
-            server.hold,
-            settings.host,
-            settings.port,
-            process_request=_not_found,
-            select_subprotocol=_subprotocol,
-            compression=None,
-            max_size=_MAX_MESSAGE,
-            ping_interval=_PING_S,
-            ping_timeout=_PONG_S,
-            close_timeout=0.5,
-            logger=_library_log,
-        )
-        async with listener as listening:
+        try:
+            listening = await listener
+        except OSError as error:
+            raise _cannot_listen(error, settings) from None
+        async with listening:
             port = listening.sockets[0].getsockname()[1]
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
             yield f"ws://{host}:{port}{PATH}"
-    except OSError as error:
-        raise _cannot_listen(error, settings) from None
     finally:
         server.threads.close()
 
@@ -122,6 +125,9 @@ class _Server:
         _log.info("session %s opened, %d now", number, self._sessions)
         try:
             await self._converse(websocket, model)
+        except Exception as error:  # noqa: BLE001  a bug of ours ends one session, and its text may quote
+            _log.error("session %s failed: %s", number, type(error).__name__)
+            await websocket.close(1011, "server_error")
         finally:
             self._sessions -= 1
             _log.info("session %s closed, code %s", number, websocket.close_code)
