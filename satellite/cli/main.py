@@ -6,15 +6,16 @@ Exit codes: 0 done; 2 the command line is wrong; 70 our bug; 78 something must b
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import sys
 from typing import Final
 
 from satellite import __version__
-from satellite.cli import check, demo, run, serve
 from satellite.errors import ConfigError, RecordingError, SatelliteError
 
+COMMANDS: Final = ("run", "demo", "serve", "check")
 EX_USAGE: Final = 2
 EX_SOFTWARE: Final = 70
 EX_CONFIG: Final = 78
@@ -24,8 +25,8 @@ log = logging.getLogger("satellite")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
-    parser = _parser()
-    args = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    args = _parser(given).parse_args(given)
     _log_to_stderr(verbose=args.verbose)
     try:
         code: int = args.run(args)
@@ -50,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(given: list[str]) -> argparse.ArgumentParser:
+    """Know the commands that are named, or all: the daemon must not load the server's parts."""
     parser = argparse.ArgumentParser(
         prog="satellite",
         description="A voice satellite for the home: it hears, asks, answers, and tells MQTT.",
@@ -59,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"satellite {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="log what the parts do")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (run, demo, serve, check):
-        command.register(commands)
+    for name in [name for name in COMMANDS if name in given] or COMMANDS:
+        importlib.import_module(f"satellite.cli.{name}").register(commands)
     return parser
 
 
