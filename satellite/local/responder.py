@@ -35,7 +35,7 @@ _DATE: Final = re.compile(
     r"what(s| is) (the |today s |todays )?date( today)?|what day is (it|today)( today)?"
 )
 _COMMAND: Final = re.compile(
-    r"(please )?(turn|switch|set|open|close|lock|unlock|dim|brighten|play|pause|start|stop|add|"
+    r"(turn|switch|set|open|close|lock|unlock|dim|brighten|play|pause|start|stop|add|"
     r"is the|are the|activate|run)\b"
 )
 _ORDINALS: Final = {1: "st", 2: "nd", 3: "rd"}
@@ -55,6 +55,7 @@ class HomeResponder:
         skill = self._skill(text, plain)
         if skill is not None:
             return Say(skill)
+        plain = plain.removeprefix("please ").removesuffix(" please")
         intent = self._home.intent(plain)
         if intent is not None and not home.is_home(intent):
             intent = None

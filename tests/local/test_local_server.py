@@ -278,7 +278,7 @@ def test_a_client_that_never_reads_is_closed(
             await asyncio.sleep(0.001)
 
     async def talk(url: str) -> None:
-        async with connect(url + MODEL, max_queue=1) as websocket:
+        async with connect(url + MODEL, max_queue=1, close_timeout=0.2) as websocket:
             with pytest.raises(ConnectionClosed):
                 await flood(websocket)
 

@@ -1,0 +1,213 @@
+"""What is answered to what was heard; requests to a home with and without tools."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from satellite.local import arithmetic, home, responder, tools
+from satellite.local.engines import Call, Say
+from satellite.local.home import Intent
+from satellite.local.responder import HomeResponder
+
+NOON = datetime(2026, 11, 21, 15, 7).astimezone()
+
+
+@pytest.fixture(scope="module")
+def local() -> HomeResponder:
+    return HomeResponder(home.load(), lambda: NOON)
+
+
+def tool(name: str, required: list[str] | None = None, /, **properties: dict) -> dict:
+    parameters = {"type": "object", "properties": properties, "required": required or []}
+    return {"type": "function", "name": name, "parameters": parameters}
+
+
+STRING = {"type": "string"}
+TURN_ON = tool("HassTurnOn", name=STRING, area=STRING, domain={"type": "array", "items": STRING})
+
+
+@pytest.mark.parametrize(
+    ("heard", "said"),
+    [
+        ("What time is it?", "It is 3:07 PM."),
+        ("What is the date today?", "It is Saturday, November 21st."),
+        ("What day is it?", "It is Saturday, November 21st."),
+        ("What is seventeen plus twenty-five?", "That is 42."),
+        ("What is 100 divided by 8?", "That is 12.5."),
+        ("What's three times minus two?", "That is -6."),
+        ("How much is one hundred and five minus ninety nine?", "That is 6."),
+        ("What is ten divided by three?", "That is about 3.3333."),
+        ("What is five divided by zero?", "Nothing can be divided by zero."),
+        ("What is 3.5 plus one point five?", "That is 5."),
+        ("What is 2+2?", "That is 4."),
+        ("Say hello to everybody.", "hello to everybody."),
+        ("Repeat after me: dinner is ready!", "dinner is ready!"),
+        ("Hello.", "Hello. How can I help?"),
+        ("Thank you very much!", "You are welcome."),
+        ("Goodbye.", "Goodbye."),
+        ("Never mind.", "Okay."),
+        ("", "I did not hear any words."),
+        ("All circuits are busy now.", "Sorry, I did not understand that."),
+        (
+            "Turn on the lights in the kitchen.",
+            (
+                "I understood: turn on the lights in the kitchen. "
+                "No home is connected here, so nothing was switched."
+            ),
+        ),
+        (
+            "Set the thermostat to 21 degrees.",
+            (
+                "I understood: set the thermostat to 21 degrees. "
+                "No home is connected here, so nothing was changed."
+            ),
+        ),
+        (
+            "Is the garage door open?",
+            (
+                "I understood: is the garage door open. "
+                "No home is connected here, so nothing was looked up."
+            ),
+        ),
+    ],
+)
+def test_answers_without_tools(local: HomeResponder, heard: str, said: str) -> None:
+    assert local.answer(heard, ()) == Say(said)
+
+
+def test_what_can_you_do_is_answered(local: HomeResponder) -> None:
+    reply = local.answer("What can you do?", ())
+    assert isinstance(reply, Say)
+    assert "time" in reply.text
+
+
+@pytest.mark.parametrize("name", ["HassTurnOn", "home__HassTurnOn"])
+def test_a_tool_of_the_intents_name_gets_the_slots(local: HomeResponder, name: str) -> None:
+    known = {**TURN_ON, "name": name}
+    assert local.answer("Turn on the kitchen light.", [known]) == Call(
+        name, {"name": "kitchen light"}
+    )
+    assert local.answer("Turn on the lights in the kitchen.", [known]) == Call(
+        name, {"area": "kitchen", "domain": ["light"]}
+    )
+
+
+def test_a_name_that_nobody_told_us_is_passed_on(local: HomeResponder) -> None:
+    assert local.answer("Switch the reading nook dragon on, please.", [TURN_ON]) == Call(
+        "HassTurnOn", {"name": "reading nook dragon"}
+    )
+    assert local.answer("Turn on the dragon of the attic.", [TURN_ON]) == Call(
+        "HassTurnOn", {"name": "dragon of the attic"}
+    )
+
+
+def test_a_sentence_tool_gets_the_sentence(local: HomeResponder) -> None:
+    ask = tool("ask_home", ["command"], command=STRING)
+    assert local.answer("Turn on the kitchen light.", [ask]) == Call(
+        "ask_home", {"command": "turn on the kitchen light"}
+    )
+    assert local.answer("All circuits are busy now.", [ask]) == Say(
+        "Sorry, I did not understand that."
+    )
+
+
+def test_no_fitting_tool_is_said_and_nothing_is_claimed(local: HomeResponder) -> None:
+    reply = local.answer("Turn on the kitchen light.", [tool("play_music", song=STRING)])
+    assert reply == Say(
+        "I understood: turn on the kitchen light. No tool here can do that, so nothing was done."
+    )
+
+
+def test_a_tool_is_not_called_without_what_it_requires() -> None:
+    strict = tool("HassTurnOn", ["entity_id"], entity_id=STRING, name=STRING)
+    assert tools.call(Intent("HassTurnOn", {"name": "fan"}), "turn on the fan", [strict]) is None
+
+
+@pytest.mark.parametrize("parameters", [None, 7, [], {}, {"properties": 1, "required": 1}])
+def test_any_schema_is_survived(parameters: object) -> None:
+    offered = [{"type": "function", "name": "HassTurnOn", "parameters": parameters}]
+    assert tools.call(Intent("HassTurnOn", {}), "x", offered) == Call("HassTurnOn", {})
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ('{"speech":"The light is on."}', "The light is on."),
+        ('{"speech":{"plain":{"speech":"Turned on."}}}', "Turned on."),
+        ('{"speech":{},"response_type":"action_done","data":{}}', "Done."),
+        ('{"message":"Ready."}', "Ready."),
+        ('{"result":"42"}', "42"),
+        ('{"ok":true,"state":"on"}', "Done. It is on."),
+        ('{"error":"no such device"}', "That did not work: no such device"),
+        ('{"success":false}', "That did not work."),
+        ('{"ok":true}', "Done."),
+        ("", "Done."),
+        ("It is on now.", "It is on now."),
+        ("[1]", "Done."),
+    ],
+)
+def test_a_tools_output_is_spoken(local: HomeResponder, output: str, said: str) -> None:
+    assert local.report(output) == Say(said)
+
+
+@given(st.text())
+def test_any_output_gives_words(output: str) -> None:
+    for text in (output, json.dumps({"speech": output, "error": output})):
+        words = tools.spoken(text)
+        assert words
+        assert len(words) <= 400
+
+
+@given(st.integers(0, 999), st.integers(0, 999))
+def test_digits_and_operators(left: int, right: int) -> None:
+    assert arithmetic.answer(f"what is {left} plus {right}") == f"That is {left + right}."
+    assert arithmetic.answer(f"what is {left} times {right}") == f"That is {left * right}."
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        ("zero", 0),
+        ("twenty-one", 21),
+        ("three hundred and six", 306),
+        ("two thousand forty", 2040),
+        ("one million", 1_000_000),
+        ("minus seven", -7),
+        ("1,234", 1234),
+        ("nonsense", None),
+        ("", None),
+    ],
+)
+def test_number_words(words: str, value: int | None) -> None:
+    assert arithmetic.number(words) == value
+
+
+@given(st.text())
+def test_no_sentence_raises(text: str) -> None:
+    responder.plain_words(text)
+    arithmetic.answer(responder.sum_words("what is " + text))
+    arithmetic.number(text)
+
+
+@pytest.mark.parametrize(
+    ("hour", "said"), [(0, "12:05 AM"), (9, "9:05 AM"), (12, "12:05 PM"), (23, "11:05 PM")]
+)
+def test_clock(hour: int, said: str) -> None:
+    assert responder.clock(NOON.replace(hour=hour, minute=5)) == said
+
+
+@pytest.mark.parametrize(("day", "ending"), [(1, "1st"), (2, "2nd"), (11, "11th"), (23, "23rd")])
+def test_calendar(day: int, ending: str) -> None:
+    assert responder.calendar(NOON.replace(day=day)).endswith(f"November {ending}")
+
+
+def test_a_home_of_ones_own() -> None:
+    own = home.load(names={"dragon": "light"}, areas=["cave"], floors=[])
+    assert own.intent("turn on the lights in the cave") == Intent(
+        "HassTurnOn", {"area": "cave", "domain": "light"}
+    )
