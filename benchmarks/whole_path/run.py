@@ -26,29 +26,16 @@ from typing import Any
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "e2e"))
+
+from scoring import word_errors, words
+
 from satellite.adapters import recording
 from satellite.cli import children, demo
 from satellite.model.audio import seconds_of
 
 HERE = Path(__file__).parent
 SOUNDS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
-NUMBERS = {"17": "seventeen", "25": "twenty five", "21": "twenty one", "42": "forty two"}
-
-
-def words(text: str) -> list[str]:
-    """Words for scoring: lower case, no punctuation, the demo's numbers as words."""
-    plain = re.sub(r"[^a-z0-9' ]+", " ", text.lower().replace("-", " "))
-    return " ".join(NUMBERS.get(word, word) for word in plain.split()).split()
-
-
-def errors(reference: list[str], heard: list[str]) -> int:
-    """The least number of words to insert, delete or replace."""
-    row = list(range(len(heard) + 1))
-    for i, wanted in enumerate(reference, 1):
-        before, row[0] = row[0], i
-        for j, word in enumerate(heard, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (wanted != word))
-    return row[-1]
 
 
 def prompts(limit: int | None) -> list[tuple[Path, str]]:
@@ -119,7 +106,7 @@ def main() -> None:
     took = time.monotonic() - began
     reference = [word for _, text in chosen for word in words(text)]
     heard = [word for turn in turns for word in words(turn["transcript"] or "")]
-    wrong = errors(reference, heard)
+    wrong = word_errors(reference, heard)
     recorded = sum(seconds_of(len(recording.load(str(path)))) for path, _ in chosen)
     speech = sum(turn["speech_s"] for turn in turns)
     sent = sum(turn["sent_s"] for turn in turns)

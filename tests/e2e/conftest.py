@@ -36,7 +36,7 @@ def satellite(tmp_path: Path) -> Run:
             [sys.executable, "-m", "satellite", *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=150,
             cwd=tmp_path,
             **more,
         )
