@@ -131,7 +131,6 @@ def _settings(config: Config) -> Settings:
 def _session(config: Config) -> realtime.Session:
     r = config.realtime
     return realtime.Session(
-        model=r.model,
         instructions=r.instructions,
         voice=r.voice,
         output=r.output,

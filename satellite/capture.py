@@ -129,7 +129,7 @@ class Capture:
             frame_at = end_at - (len(block) - start - FRAME_BYTES) / FRAME_BYTES * FRAME_MS / 1000
             passed = self._step(frame)
             if passed.change is Change.OPENED:
-                self._post(ev.GateOpened(frame_at))
+                self._post(ev.GateOpened())
             if passed.pcm:
                 pieces.append(passed.pcm)
                 speech_ms += passed.speech_ms

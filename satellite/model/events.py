@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class GateOpened:
-    """Speech began; ``Heard`` with the pre-roll follows. ``onset_at``: its first frame's end."""
-
-    onset_at: float
+    """Speech began; ``Heard`` with the pre-roll follows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from typing import Any, Final
 
 import msgspec
 
-from satellite.errors import ProtocolError
 from satellite.model import commands as cmd
 from satellite.model.audio import RATE, SAMPLE_BYTES
 
@@ -32,7 +31,6 @@ _PRIVATE: Final = frozenset({"instructions", "prompt"})
 class Session:
     """The settings of a conversation session, as the protocol names them."""
 
-    model: str
     instructions: str = field(repr=False)
     voice: str
     output: str  # "audio" or "text"
@@ -143,9 +141,3 @@ def session_url(base: str, model: str) -> str:
     """The address of a conversation session: a model and no intent (C2)."""
     quoted = "".join(c if c.isalnum() or c in "-._~" else f"%{ord(c):02X}" for c in model)
     return f"{base}{'&' if '?' in base else '?'}model={quoted}"
-
-
-def check_text(message: bytes, limit: int) -> None:
-    """Raise ProtocolError where a message is longer than ``limit`` bytes."""
-    if len(message) > limit:
-        raise ProtocolError(f"a server message of {len(message)} bytes exceeds {limit}")

@@ -21,7 +21,6 @@ CLIENT: TypeAdapter[Any] = TypeAdapter(Annotated[RealtimeClientEvent, Field(disc
 text = st.text(max_size=40)
 sessions = st.builds(
     realtime.Session,
-    model=text,
     instructions=text,
     voice=st.sampled_from(["marin", "cedar"]),
     output=st.sampled_from(["audio", "text"]),
@@ -46,7 +45,6 @@ orders = st.one_of(
 
 def a_session() -> realtime.Session:
     return realtime.Session(
-        model="gpt-realtime-2.1",
         instructions="Be brief.",
         voice="marin",
         output="audio",

@@ -20,6 +20,8 @@ from satellite.adapters.realtime_link import Endpoint, RealtimeLink
 from satellite.model import events as ev
 from satellite.wire.server_events import Decoder
 
+pytestmark = pytest.mark.usefixtures("no_thread_left")
+
 T = TypeVar("T")
 KEY = "sk-canary-0123456789"
 

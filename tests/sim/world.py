@@ -166,7 +166,7 @@ class World:
         is_speech = self.now < self.speaking_until
         passed = self.gate.step(SPEECH if is_speech else QUIET, is_speech)
         if passed.change is Change.OPENED:
-            self.feed(ev.GateOpened(self.now))
+            self.feed(ev.GateOpened())
         if passed.pcm:
             self.feed(ev.Heard(passed.pcm, passed.speech_ms, self.now if is_speech else None))
         if passed.change in {Change.CLOSED, Change.CUT}:

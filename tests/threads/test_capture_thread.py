@@ -15,6 +15,8 @@ from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import FRAME_BYTES
 
+pytestmark = pytest.mark.usefixtures("no_thread_left")
+
 
 @pytest.fixture(autouse=True)
 def _quick_reopen(monkeypatch: pytest.MonkeyPatch) -> None:

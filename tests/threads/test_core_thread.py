@@ -66,7 +66,7 @@ def a_core(owners: Owners) -> tuple[Core, Inbox]:
         TalkSettings(ReportSettings("boot", "kitchen", None), True, False, 500),
     )
     session = Session(
-        "m", CANARY, "marin", "audio", "t", CANARY, None, 0.5, 300, 500, "far_field"
+        CANARY, "marin", "audio", "t", CANARY, None, 0.5, 300, 500, "far_field"
     )  # fmt: skip
     inbox = Inbox()
     outside = Outside(
@@ -95,7 +95,7 @@ def conversation() -> list[ev.Event]:
         ev.ResponseDone("r1", "completed"),
     ]
     events: list[ev.Event] = [ev.FromServer(1, event) for event in said]
-    events[2:2] = [ev.MicReady(), ev.BusUp(), ev.GateOpened(1.0), ev.Heard(VOICE, 200, 1.0)]
+    events[2:2] = [ev.MicReady(), ev.BusUp(), ev.GateOpened(), ev.Heard(VOICE, 200, 1.0)]
     return [*events, ev.PlayoutStarted("r1", 1000.0), ev.PlayoutDrained("r1")]
 
 

@@ -14,6 +14,8 @@ from satellite.model import events as ev
 from satellite.model.audio import silence
 from satellite.playback import Playback, scaled
 
+pytestmark = pytest.mark.usefixtures("no_thread_left")
+
 
 @pytest.fixture
 def sink() -> ScriptedSink:

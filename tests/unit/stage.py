@@ -79,7 +79,7 @@ class Stage:
 
     def speak(self, item_id: str = "u1", seconds: float = 1.0) -> list[cmd.Command]:
         """A person says something, and the server hears it to its end."""
-        fresh = self.tell(ev.GateOpened(self.now))
+        fresh = self.tell(ev.GateOpened())
         fresh += self.tell(ev.Heard(VOICE, 200, self.now))
         fresh += self.server(ev.SpeechStarted(item_id))
         self.now += seconds

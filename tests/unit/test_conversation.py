@@ -51,7 +51,7 @@ def test_the_state_follows_the_conversation() -> None:
     assert stage.shown.state == "connecting"
     stage.server(ev.SessionCreated("realtime", None), ev.SessionUpdated())
     assert stage.shown.state == "idle"
-    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     assert stage.shown.state == "listening"
     stage.server(ev.SpeechStarted("u1"), ev.SpeechStopped("u1"))
     stage.tell(ev.GateClosed(too_long=False))
@@ -104,14 +104,14 @@ def test_c42_failed_empty_and_missing_are_three_results_each_once() -> None:
 
 def test_the_gate_is_held_while_the_server_hears_a_turn() -> None:
     stage = Stage().ready()
-    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     assert only(stage.server(ev.SpeechStarted("u1")), cmd.HoldGate) == [cmd.HoldGate(True)]
     assert only(stage.server(ev.SpeechStopped("u1")), cmd.HoldGate) == [cmd.HoldGate(False)]
 
 
 def test_a_cough_that_the_server_does_not_hear_changes_nothing() -> None:
     stage = Stage().ready()
-    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     stage.tell(ev.GateClosed(too_long=False))
     stage.wait(30)
     assert not stage.published(rec.TurnRecord)
@@ -137,7 +137,7 @@ def test_full_duplex_never_shuts_the_gate() -> None:
 def test_a_user_who_goes_on_as_the_answer_begins_is_heard_again_at_once() -> None:
     stage = Stage().ready()
     stage.speak("u1")
-    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     stage.answer()
     assert not stage.state.talk.gate_open
     stage.server(ev.SpeechStarted("u2"))

@@ -14,7 +14,7 @@ from satellite.model.audio import ms_of
 def open_turn() -> Stage:
     """The server heard speech begin; the gate has closed; nothing more comes."""
     stage = Stage().ready()
-    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     stage.server(ev.SpeechStarted("u1"))
     stage.tell(ev.GateClosed(too_long=False))
     return stage
@@ -59,7 +59,7 @@ def test_no_response_of_ours_when_the_server_made_one() -> None:
 
 def test_an_utterance_at_the_limit_is_committed_at_once() -> None:
     stage = Stage().ready()
-    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     stage.server(ev.SpeechStarted("u1"))
     orders = stage.tell(ev.GateClosed(too_long=True))
     assert only(orders, cmd.CommitInput) == [cmd.CommitInput()]
@@ -67,7 +67,7 @@ def test_an_utterance_at_the_limit_is_committed_at_once() -> None:
 
 def test_an_open_gate_needs_no_nudge() -> None:
     stage = Stage().ready()
-    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     stage.server(ev.SpeechStarted("u1"))
     assert not only(stage.wait(20), cmd.AppendAudio)
 

@@ -18,7 +18,7 @@ def test_a_session_is_opened_at_the_start() -> None:
 
 def test_c4_nothing_is_sent_before_session_created() -> None:
     stage = Stage().start()
-    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     assert not only(stage.orders, cmd.AppendAudio)
     assert not only(stage.orders, cmd.Configure)
     assert only(stage.server(ev.SessionCreated("realtime", None)), cmd.Configure)
@@ -26,7 +26,7 @@ def test_c4_nothing_is_sent_before_session_created() -> None:
 
 def test_c20_sound_waits_for_session_updated_and_then_goes_whole_and_in_order() -> None:
     stage = Stage().start()
-    stage.tell(ev.GateOpened(stage.now))
+    stage.tell(ev.GateOpened())
     pieces = [bytes([n, 0]) * 480 for n in range(5)]
     stage.tell(*(ev.Heard(piece, 20, stage.now) for piece in pieces))
     assert not only(stage.server(ev.SessionCreated("realtime", None)), cmd.AppendAudio)
@@ -134,7 +134,7 @@ def test_c8_the_end_of_a_session_is_no_failure() -> None:
     stage.tell(ev.LinkDown(1, "closed", code=1001, reason=over))
     assert not stage.shown.problems
     assert stage.state.link.failures == 0
-    orders = stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    orders = stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     assert only(orders, cmd.Connect) == [cmd.Connect(2)]
 
 
@@ -173,7 +173,7 @@ def test_idleness_closes_the_session_and_the_next_word_opens_it() -> None:
     assert only(stage.wait(301), cmd.Disconnect) == [cmd.Disconnect(1)]
     assert stage.shown.state == "idle"
     assert not only(stage.wait(1000), cmd.Connect)
-    orders = stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    orders = stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     assert only(orders, cmd.Connect) == [cmd.Connect(2)]
     sent = stage.server(ev.SessionCreated("realtime", None), ev.SessionUpdated())
     assert only(sent, cmd.AppendAudio) == [cmd.AppendAudio(VOICE)]
@@ -192,7 +192,7 @@ def test_a_session_in_use_is_not_idle() -> None:
 def test_sound_without_a_session_is_given_up_and_published() -> None:
     stage = Stage().start()
     stage.tell(ev.MicReady(), ev.LinkDown(1, "no route"))
-    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     for _ in range(40):
         number = stage.state.link.number
         if stage.state.link.phase is Phase.CONNECTING:
@@ -208,7 +208,7 @@ def test_sound_without_a_session_is_given_up_and_published() -> None:
 def test_five_seconds_of_connecting_lose_no_word() -> None:
     stage = Stage().ready()
     stage.wait(301)
-    stage.tell(ev.GateOpened(stage.now))
+    stage.tell(ev.GateOpened())
     for _ in range(25):
         stage.tell(ev.Heard(VOICE, 200, stage.now))
         stage.wait(0.2, 0.2)
@@ -220,7 +220,7 @@ def test_five_seconds_of_connecting_lose_no_word() -> None:
 def test_with_a_wrong_key_what_is_said_is_given_up_at_once() -> None:
     stage = Stage().start()
     stage.tell(ev.MicReady(), ev.LinkDown(1, "closed", code=3000, reason="invalid_request_error"))
-    stage.tell(ev.GateOpened(stage.now), ev.Heard(VOICE, 200, stage.now))
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     assert stage.published(rec.TurnRecord)[0].reason == "realtime_auth"
     stage.tell(ev.Heard(VOICE, 200, stage.now))
     assert len(stage.published(rec.TurnRecord)) == 1

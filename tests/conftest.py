@@ -1,4 +1,4 @@
-"""No thread outlives its test."""
+"""What any test may ask for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 
-@pytest.fixture(autouse=True)
-def _no_thread_outlives_its_test() -> Iterator[None]:
+@pytest.fixture
+def no_thread_left() -> Iterator[None]:
+    """No thread outlives its test."""
     before = set(threading.enumerate())
     yield
     deadline = time.monotonic() + 5
