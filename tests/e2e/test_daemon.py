@@ -153,3 +153,28 @@ def test_it_listens_nowhere(daemon: Daemon) -> None:
             if line.split()[3] == "0A"
         ]
         assert not {f"socket:[{inode}]" for inode in listening} & mine
+
+
+def test_full_duplex_lets_the_user_interrupt(daemon: Daemon, tmp_path: Path) -> None:
+    script = Script(answers=["One two three four five six seven eight nine ten.", "Yes."])
+    script.voice_ms = 4000
+    with running(script) as url:
+        files = {"file": [recorded("vm-goodbye"), recorded("conf-kicked")]}
+        answers = {"file": str(tmp_path / "answer-{n}.wav")}
+        daemon.start(url, audio={"input": files, "output": answers, "duplex": "full"})
+        interrupted = daemon.until("response")
+        turn = daemon.until("turn")
+        wait_until(lambda: any(f["type"] == "conversation.item.truncate" for f in script.frames))
+        daemon.until("response", event_type="completed")
+    (cut,) = [f for f in script.frames if f["type"] == "conversation.item.truncate"]
+    assert interrupted["event_type"] == "cancelled"
+    assert interrupted["interrupted"]
+    assert turn["event_type"] == "interrupted"
+    assert 300 < interrupted["played_ms"] < 3000 < interrupted["audio_ms"]
+    assert cut["audio_end_ms"] == interrupted["played_ms"]
+    words = interrupted["text"].split()
+    heard = interrupted["spoken_text"].split()
+    assert heard == words[: len(heard)]
+    assert len(heard) < len(words)
+    sound = (tmp_path / "answer-1.wav").stat().st_size - 44
+    assert abs(sound / 48 - interrupted["played_ms"]) < 250  # what was written is what was heard
