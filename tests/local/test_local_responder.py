@@ -128,6 +128,11 @@ def test_a_tool_is_not_called_without_what_it_requires() -> None:
     assert tools.call(Intent("HassTurnOn", {"name": "fan"}), "turn on the fan", [strict]) is None
 
 
+def test_a_tool_that_cannot_be_told_what_to_act_on_is_not_called() -> None:
+    blind = tool("HassTurnOn", area=STRING)
+    assert tools.call(Intent("HassTurnOn", {"name": "fan"}), "turn on the fan", [blind]) is None
+
+
 @pytest.mark.parametrize("parameters", [None, 7, [], {}, {"properties": 1, "required": 1}])
 def test_any_schema_is_survived(parameters: object) -> None:
     offered = [{"type": "function", "name": "HassTurnOn", "parameters": parameters}]

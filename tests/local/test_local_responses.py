@@ -319,3 +319,11 @@ def test_responses_under_way_are_bounded(client: Client) -> None:
         assert types(client.send("response.create", response={"conversation": "none"}))
     refused = error(client.send("response.create", response={"conversation": "none"}))
     assert refused["code"] == "rate_limit_exceeded"
+
+
+def test_an_answered_question_is_not_answered_again(client: Client) -> None:
+    spoken(client)
+    client.send("response.create")
+    events = client.work()
+    assert client.responder.asked == ["hello"]
+    assert events[-2]["response"]["status"] == "completed"

@@ -261,6 +261,39 @@ def test_a_raising_engine_fails_one_response_and_logs_no_words(
     assert "SECRET" not in logged
 
 
+def test_a_cancelled_response_stops_the_synthesiser(fake_engines: Engines) -> None:
+    pieces = []
+
+    def endless(_text: str, _speed: float) -> Iterator[bytes]:
+        while True:
+            pieces.append(1)
+            yield sound(20)
+
+    fake_engines.synthesiser.speak = endless
+
+    async def talk(url: str) -> tuple[int, int]:
+        async with connect(url + MODEL) as websocket:
+            await websocket.send('{"type":"response.create"}')
+            await until(websocket, "response.output_audio.delta")
+            await websocket.send('{"type":"response.cancel"}')
+            await until(websocket, "response.done")
+            at_once = len(pieces)
+            await asyncio.sleep(0.2)
+            return at_once, len(pieces)
+
+    at_once, later = run(fake_engines, talk)
+    assert later <= at_once + 1  # the piece that was being made
+
+
+def test_compression_is_declined(fake_engines: Engines) -> None:
+    async def agreed(url: str) -> str | None:
+        async with connect(url + MODEL, compression="deflate") as websocket:
+            assert websocket.response is not None
+            return websocket.response.headers.get("Sec-WebSocket-Extensions")
+
+    assert run(fake_engines, agreed) is None
+
+
 def test_a_client_that_never_reads_is_closed(
     fake_engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:

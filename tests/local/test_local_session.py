@@ -196,6 +196,12 @@ def test_s14_updated_is_whole_and_omitted_keys_stay(client: Client) -> None:
     assert session["audio"]["input"]["turn_detection"]["threshold"] == 0.5
 
 
+def test_s14_an_event_already_made_does_not_change(client: Client) -> None:
+    before = json.dumps(client.events[0])
+    client.update(instructions="other", audio={"output": {"voice": "cedar"}})
+    assert json.dumps(client.events[0]) == before
+
+
 def test_s14_nulls_and_empty_values_clear(client: Client) -> None:
     tool = {"type": "function", "name": "f", "parameters": {"type": "object"}}
     client.update(

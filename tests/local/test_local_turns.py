@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 from hypothesis import given, settings
@@ -186,3 +187,12 @@ def test_empty_transcript_is_completed_without_delta(client: Client) -> None:
     client.recogniser.words = ""
     client.append(SPEECH + TAIL)
     assert client.work(1)[0]["transcript"] == ""
+
+
+def test_audio_that_was_not_judged_yet_belongs_to_a_commit(client: Client) -> None:
+    audio = base64.b64encode(sound(500)).decode()
+    client.session.receive(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+    assert client.session.has_unheard
+    events = client.take(client.session.receive('{"type":"input_audio_buffer.commit"}'))
+    assert types(events) == [TURN[0], *TURN[2:]]
+    assert client.jobs[0].pcm == sound(500)
