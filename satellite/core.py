@@ -61,6 +61,7 @@ class Core:
         self._inbox = inbox
         self._exit: int | None = None
         self._messages = itertools.count(1)
+        self._ticked_at = float("-inf")
         self._seen_problems: dict[str, rec.Problem] = {}
         self.state = logic.State()
 
@@ -73,21 +74,21 @@ class Core:
         return self._exit
 
     def run_once(self) -> None:
-        """Take one fact, or notice that time passed."""
+        """Take one fact, and notice that time passed: a busy inbox cannot starve a deadline."""
         event = self._inbox.take(self._patience_s())
         if event is not None:
             self._decide(event)
-        if event is None or self._patience_s() == 0.0:
-            # Also under a flood: a busy inbox cannot starve a deadline.
+        if self._patience_s() == 0.0:
+            self._ticked_at = self._outside.clock().mono
             self._decide(ev.Tick(self._outside.last_frame_at()))
         shown = self.state.health.shown
         self._outside.alive(shown.state if shown else "starting")
 
     def _patience_s(self) -> float:
-        deadline = logic.deadline(self.state)
-        if deadline is None:
-            return HEARTBEAT_S
-        return min(HEARTBEAT_S, max(0.0, deadline - self._outside.clock().mono))
+        """Seconds until the next Tick."""
+        heartbeat, deadline = self._ticked_at + HEARTBEAT_S, logic.deadline(self.state)
+        due = heartbeat if deadline is None else min(heartbeat, deadline)
+        return max(0.0, due - self._outside.clock().mono)
 
     def _decide(self, event: ev.Event) -> None:
         now = self._outside.clock()

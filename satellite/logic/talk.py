@@ -96,8 +96,13 @@ def give_up_utterance(talk: Talk, reason: str, now: Instant, settings: TalkSetti
 
 
 def lose_session(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
-    """The session is gone: end every turn with a reason; what was received is still played."""
+    """The session is gone: end every turn with a reason; what was received is still played.
+
+    The rest of an utterance that has begun is not sent to the next session: half of it can mean
+    something else.
+    """
     orders: list[cmd.Command] = []
+    talk = replace(talk, discarding=talk.gate_open)
     for turn in talk.turns:
         lost = abandon(turn, LOST, now.mono)
         if lost.answer is not None and lost.answer.status is None:
@@ -156,7 +161,7 @@ def _on_server(talk: Talk, said: ev.ServerEvent, now: float, settings: TalkSetti
             talk, turn, answer = _answer_of(talk, response_id, now, settings)
             return _put_answer(talk, turn, add_text(answer, said), now), ()
         case ev.ResponseDone(response_id):
-            return _on_done(talk, said, response_id, now, settings)
+            return _on_done(talk, said, response_id, now)
         case _:
             return talk, ()
 
@@ -267,13 +272,11 @@ def _on_audio(
     return _put_answer(talk, turn, cut, now), orders
 
 
-def _on_done(
-    talk: Talk, done: ev.ResponseDone, response_id: str, now: float, settings: TalkSettings
-) -> Step:
-    talk, turn, answer = _answer_of(talk, response_id, now, settings)
-    if answer.status is not None:
-        return talk, ()
-    answer = replace(answer, status=done.status, reason=done.reason, usage=done.usage)
+def _on_done(talk: Talk, done: ev.ResponseDone, response_id: str, now: float) -> Step:
+    turn = _turn_with(talk, response_id)
+    if turn is None or turn.answer is None or turn.answer.status is not None:
+        return talk, ()  # the end of an answer that was given up, or of one we never heard of
+    answer = replace(turn.answer, status=done.status, reason=done.reason, usage=done.usage)
     talk = _put_answer(talk, turn, answer, now)
     if answer.sounding and not answer.interrupted:
         return talk, (cmd.EndPlay(response_id),)

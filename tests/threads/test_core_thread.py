@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -160,6 +160,22 @@ def test_a_flood_does_not_starve_a_deadline() -> None:
     owners.now = 1013.0
     core.run_once()
     assert owners.connected == [0]
+
+
+def test_a_steady_stream_of_events_does_not_hide_the_time() -> None:
+    """Sound every 40 ms, for example: the evidence is looked at all the same."""
+    owners = Owners()
+    core, inbox = a_core(owners)
+    core.state, _ = logic.start(Instant(owners.now, 0), core._settings)
+    inbox.post(ev.MicReady())
+    core.run_once()
+    last_frame = owners.now
+    core._outside = replace(core._outside, last_frame_at=lambda: last_frame)
+    for _ in range(100):
+        owners.now += 0.04
+        inbox.post(ev.FromServer(1, ev.Ignored("response.output_audio.delta")))
+        core.run_once()
+    assert owners.topic("state")[-1]["problems"][0]["code"] == "mic_stalled"  # type: ignore[index]
 
 
 def test_too_many_waiting_events_are_a_bug_and_said_as_one() -> None:

@@ -131,3 +131,24 @@ def test_c53_a_lost_connection_ends_every_turn_with_a_reason() -> None:
     assert {t.event_type for t in stage.published(rec.Transcript)} == {"missing"}
     assert stage.published(rec.Response)[0].event_type == "completed"
     assert stage.state.talk.turns == ()
+
+
+def test_the_rest_of_an_utterance_is_not_sent_to_another_session() -> None:
+    stage = Stage().ready()
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
+    stage.server(ev.SpeechStarted("u1"))
+    stage.tell(ev.LinkDown(1, "gone", code=1006))
+    stage.tell(ev.Heard(VOICE, 200, stage.now))
+    stage.wait(1)
+    sent = stage.server(ev.SessionCreated("realtime", None), ev.SessionUpdated())
+    assert not only(sent, cmd.AppendAudio)
+    assert not only(stage.tell(ev.Heard(VOICE, 200, stage.now)), cmd.AppendAudio)
+    stage.tell(ev.GateClosed(too_long=False), ev.GateOpened())
+    assert only(stage.tell(ev.Heard(VOICE, 200, stage.now)), cmd.AppendAudio)
+
+
+def test_the_late_end_of_an_answer_is_no_turn() -> None:
+    stage = Stage().ready()
+    stage.server(ev.ResponseDone("r-old", "cancelled", "turn_detected"))
+    stage.wait(2)
+    assert not stage.published(rec.TurnRecord)
