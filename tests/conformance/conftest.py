@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soxr
 
+import satellite
+from satellite.adapters import recording
 from satellite.local import background, loading
 from satellite.local.engines import Engines
+from satellite.model.audio import silence
+
+DEMO = Path(satellite.__file__).parent / "demo"
 
 
 @pytest.fixture(scope="session")
@@ -26,16 +28,8 @@ def real_server(real_engines: Engines) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def say(real_engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
-    """Words to 24 kHz s16le with 0.3 s before and 1 s after, by another synthesiser (flite)."""
-    folder: Path = tmp_path_factory.mktemp("speech")
-
-    def speak(words: str, voice: str = "slt") -> bytes:
-        file = folder / "said.wav"
-        command = ["flite", "-voice", voice, "-t", words, "-o", str(file)]
-        subprocess.run(command, check=True, timeout=30)
-        raw = np.frombuffer(file.read_bytes()[44:], "<i2").astype(np.float32)
-        pcm = soxr.resample(raw, 16_000, 24_000).astype("<i2").tobytes()
-        return bytes(14_400) + pcm + bytes(48_000)
-
-    return speak
+def say() -> Callable[[str], bytes]:
+    """A request of the demo, as recorded: 24 kHz s16le, 0.3 s before it and 1 s after it."""
+    rows = [line.split("\t") for line in (DEMO / "requests.tsv").read_text().splitlines()]
+    files = {row[1]: DEMO / row[0] for row in rows}
+    return lambda words: silence(300) + recording.load(files[words]) + silence(1000)

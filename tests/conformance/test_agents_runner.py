@@ -8,7 +8,7 @@ from collections.abc import Callable
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeRunner
 
-_SPEECH = "Turn on the kitchen light."
+_SPEECH = "Turn on the lights in the kitchen."
 
 
 async def _turn(url: str, speech: bytes) -> tuple[list[dict], list[str], list[str]]:
@@ -17,9 +17,9 @@ async def _turn(url: str, speech: bytes) -> tuple[list[dict], list[str], list[st
     said: list[str] = []
 
     @function_tool(name_override="HassTurnOn")
-    def turn_on(name: str) -> str:
-        """Turn on a device of the home."""
-        calls.append({"name": name})
+    def turn_on(area: str) -> str:
+        """Turn on what is in a room."""
+        calls.append({"area": area})
         return '{"speech": "The kitchen light is on."}'
 
     agent = RealtimeAgent(name="home", instructions="Be brief.", tools=[turn_on])
@@ -50,6 +50,6 @@ def test_agents_runner_holds_a_turn_with_a_tool_call(
     real_server: str, say: Callable[..., bytes]
 ) -> None:
     calls, types, said = asyncio.run(_run(real_server, say(_SPEECH) + bytes(96_000)))
-    assert calls == [{"name": "kitchen light"}]
+    assert calls == [{"area": "kitchen"}]
     assert types.index("tool_start") < types.index("tool_end") < types.index("audio")
     assert said == ["The kitchen light is on."]

@@ -118,12 +118,10 @@ def test_speed_changes_the_length(real_engines: Engines) -> None:
 
 
 def test_a_spoken_request_becomes_a_call(real_engines: Engines, say: Callable[..., bytes]) -> None:
-    shape = {"type": "object", "properties": {"name": {"type": "string"}}}
-    tool = {"type": "function", "name": "HassTurnOff", "parameters": shape}
-    heard = real_engines.recogniser.transcribe(say("Turn off the bedroom lamp."))
-    assert real_engines.responder.answer(heard, [tool]) == Call(
-        "HassTurnOff", {"name": "bedroom lamp"}
-    )
+    shape = {"type": "object", "properties": {"area": {"type": "string"}}}
+    tool = {"type": "function", "name": "HassTurnOn", "parameters": shape}
+    heard = real_engines.recogniser.transcribe(say("Turn on the lights in the kitchen."))
+    assert real_engines.responder.answer(heard, [tool]) == Call("HassTurnOn", {"area": "kitchen"})
     assert isinstance(real_engines.responder.answer(heard, []), Say)
 
 
