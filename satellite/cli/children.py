@@ -1,6 +1,7 @@
 """The demo's other processes: a broker, the local server, the daemon. Gone when the demo is.
 
 Each function is a context manager that starts one process, waits until it is ready, and ends it.
+A demo that is killed cannot end them: so each asks the kernel for a SIGTERM when its parent dies.
 """
 
 from __future__ import annotations
@@ -117,8 +118,9 @@ def _ready_line(child: Child) -> str:
 @contextlib.contextmanager
 def _process(command: list[str], log: Path, *, read_output: bool = False) -> Iterator[Child]:
     with log.open("w") as sink:
+        tied = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
         process = subprocess.Popen(  # noqa: S603 - our own programs, no shell
-            command,
+            [*tied, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if read_output else sink,
             stderr=sink,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import wave
 from pathlib import Path
 
-from program import Run
+from program import Run, recorded
 from scoring import messages, word_errors, words
+from scripted_server import wait_until
 
 from satellite.cli import demo
 
@@ -42,3 +45,19 @@ def test_the_demo_holds_a_real_conversation(satellite: Run) -> None:
             assert sound.getframerate() == 24_000
             seconds = sound.getnframes() / 24_000
         assert abs(seconds - response["audio_ms"] / 1000) < 0.05
+
+
+def test_nothing_of_a_demo_that_is_killed_is_left() -> None:
+    command = [sys.executable, "-m", "satellite", "demo", recorded("vm-goodbye")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "[3/3]" not in process.stdout.readline():
+            pass
+        wait_until(lambda: len(children_of(process.pid)) == 3)
+        started = children_of(process.pid)
+        process.kill()
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
