@@ -191,11 +191,11 @@ def _sink(config: Config) -> Sink:
 
 
 def check_recordings(config: Config, source: str) -> None:
-    """Read the recordings once. Raises ConfigError with all that cannot be heard."""
+    """Look at each recording. Raises ConfigError with all that cannot be heard."""
     problems: list[str] = []
     for path in config.audio.input.file:
         try:
-            recording.load(path)
+            recording.check(path)
         except errors.RecordingError as exc:
             problems.append(f"{source}: audio.input.file: {exc}")
     if problems:

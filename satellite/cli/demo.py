@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _recordings(args: argparse.Namespace) -> list[str]:
-    """The user's recordings, each read once so that a bad one is told now; or the shipped ones."""
+    """The user's recordings, each looked at, so that a bad one is told now; or the shipped ones."""
     if args.mic:
         _try_microphone()
         return []
@@ -79,7 +79,7 @@ def _recordings(args: argparse.Namespace) -> list[str]:
         from satellite.adapters import recording
 
         for path in args.wav:
-            recording.load(path)
+            recording.check(path)
         return [str(Path(path).resolve()) for path in args.wav]
     shipped = importlib.resources.files("satellite") / "demo"
     return sorted(str(item) for item in shipped.iterdir() if item.name.endswith(".wav"))

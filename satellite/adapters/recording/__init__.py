@@ -7,8 +7,8 @@ standard library; every other file needs the extra ``resample``, loaded at that 
 
 from __future__ import annotations
 
-from satellite.adapters.recording.files import load
+from satellite.adapters.recording.files import check, load
 from satellite.adapters.recording.sink import NullSink, RecordingSink
 from satellite.adapters.recording.source import RecordingSource
 
-__all__ = ["NullSink", "RecordingSink", "RecordingSource", "load"]
+__all__ = ["NullSink", "RecordingSink", "RecordingSource", "check", "load"]

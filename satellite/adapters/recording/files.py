@@ -6,6 +6,7 @@ shorter one and says nothing.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -35,6 +36,12 @@ def load(path: str | Path) -> bytes:
     missing that this file needs.
     """
     return b"".join(pieces(Path(path)))
+
+
+def check(path: str | Path) -> None:
+    """Read the header and the first second. Raises as ``load`` does."""
+    with contextlib.closing(pieces(Path(path))) as sound:
+        next(sound, None)
 
 
 def pieces(path: Path) -> Generator[bytes, None, None]:

@@ -8,14 +8,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from satellite.adapters.recording.files import pieces
+from satellite.adapters.recording.files import check, pieces
 from satellite.model.audio import FRAME_BYTES, RATE, SAMPLE_BYTES, frames
 
 LATE_S: Final = 1.0  # later than this and the process stood still: the recording waited too
@@ -70,8 +69,7 @@ class RecordingSource:
         """Begin with the first recording, now. Raises RecordingError for a file that is wrong."""
         self.close()
         for path in self._paths:
-            with contextlib.closing(pieces(path)) as sound:
-                next(sound, None)
+            check(path)
         self._script = self._play()
         self._ended = self._waiting = False
         self._samples = 0
