@@ -80,8 +80,9 @@ def build(config: Config, notifier: Notifier) -> App:
     inbox = Inbox()
     base_topic = mqtt.base(config.mqtt.topic_prefix, config.name)
     session = _session(config)
-    decode = server_events.Decoder(functools.partial(realtime.differences, session.wanted()))
-    link = realtime_link.RealtimeLink(_endpoint(config), decode, inbox.post)
+    differences = functools.partial(realtime.differences, session.wanted())
+    decode = server_events.Decoder(differences, secret=config.realtime.api_key)
+    link = realtime_link.RealtimeLink(_endpoint(config), decode, inbox.post_patiently)
     will_topic = f"{base_topic}/{mqtt.STATUS}"
     bus = mqtt_link.MqttLink(_broker(config), will_topic, mqtt.OFFLINE, inbox.post)
     capture = Capture(
@@ -124,6 +125,7 @@ def _settings(config: Config) -> Settings:
             half_duplex=config.audio.duplex == "half",
             recording=bool(config.audio.input.file),
             silence_ms=realtime_.turn_detection.silence_duration_ms,
+            prefix_ms=realtime_.turn_detection.prefix_padding_ms,
         ),
     )
 

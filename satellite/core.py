@@ -62,6 +62,7 @@ class Core:
         self._exit: int | None = None
         self._messages = itertools.count(1)
         self._ticked_at = float("-inf")
+        self._seen_errors: set[tuple[str, str | None]] = set()
         self._seen_problems: dict[str, rec.Problem] = {}
         self.state = logic.State()
 
@@ -91,6 +92,8 @@ class Core:
         return max(0.0, due - self._outside.clock().mono)
 
     def _decide(self, event: ev.Event) -> None:
+        if isinstance(event, ev.FromServer) and isinstance(event.event, ev.ServerError):
+            self._log_error(event.event)
         now = self._outside.clock()
         self.state, orders = logic.step(self.state, event, now, self._settings)
         self._carry_out(orders)
@@ -138,6 +141,20 @@ class Core:
             qos=message.qos,
             retain=message.retain,
             expiry_s=message.expiry_s,
+            queued=message.queued,
+        )
+
+    def _log_error(self, error: ev.ServerError) -> None:
+        """The first of a kind is a warning; without the server's words, which may quote ours."""
+        kind = (error.code or error.kind, error.param)
+        first = kind not in self._seen_errors and len(self._seen_errors) < 100
+        self._seen_errors.add(kind)
+        log.log(
+            logging.WARNING if first else logging.DEBUG,
+            "the Realtime server reports %s%s%s",
+            kind[0],
+            f" about {error.param}" if error.param else "",
+            f", caused by our {error.event_id}" if error.event_id else "",
         )
 
     def _log_problems(self, record: rec.State) -> None:

@@ -6,6 +6,7 @@ thread and callback may call ``post``, which never waits.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -13,6 +14,8 @@ from typing import Final
 from satellite.model import events as ev
 
 MOST_WAITING: Final = 2000  # the core is sick long before; a flood is a bug, not weather
+FULL: Final = 500
+PATIENCE_S: Final = 1.0
 
 
 class Inbox:
@@ -23,6 +26,17 @@ class Inbox:
 
     def post(self, event: ev.Event) -> None:
         """Hand one fact to the core. Any thread; returns at once."""
+        self._queue.put(event)
+
+    def post_patiently(self, event: ev.Event) -> None:
+        """Hand one fact to the core, but not faster than it decides.
+
+        For a thread whose peer may say anything at any rate: while FULL facts wait it sleeps, at
+        most PATIENCE_S, and so does the peer.
+        """
+        deadline = time.monotonic() + PATIENCE_S
+        while self._queue.qsize() > FULL and time.monotonic() < deadline:
+            time.sleep(0.002)
         self._queue.put(event)
 
     def take(self, timeout_s: float) -> ev.Event | None:

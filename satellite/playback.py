@@ -145,17 +145,21 @@ class Playback:
         if not self._open:
             self._sink.open()
             self._open = True
-            if self._broken:
-                self._broken = False
-                self._post(ev.SpeakerReady())
         if not playout.started:
             playout.started = True
             self._post(ev.PlayoutStarted(playout.response_id, self._clock()))
         self._sink.write(scaled(head, self._volume))
         playout.written += len(head)
+        if self._broken:
+            self._broken = False
+            self._post(ev.SpeakerReady())
 
     def _flush(self, response_id: str) -> None:
         playout = next((p for p in self._playouts if p.response_id == response_id), None)
+        if response_id in self._given_up:
+            self._given_up.discard(response_id)
+            self._post(ev.PlayoutDrained(response_id, heard=False))
+            return
         if playout is None:
             return  # drained meanwhile, and said so
         pending = int(self._sink.delay_s() * 1000) if self._open else 0

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+import threading
+import time
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +20,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from satellite.errors import SetupError
 from satellite.inbox import Post
 from satellite.model import events as ev
 
@@ -64,7 +67,7 @@ class MqttLink:
         if broker.username is not None:
             client.username_pw_set(broker.username, broker.password)
         if broker.tls:
-            client.tls_set_context(ssl.create_default_context(cafile=broker.ca_file))
+            client.tls_set_context(_tls_context(broker.ca_file))
         client.on_connect = lambda _c, _u, _flags, reason, _p: self._connected(reason)
         client.on_connect_fail = lambda _c, _u: self._unreachable()
         client.on_disconnect = lambda _c, _u, _flags, reason, _p: self._disconnected(reason)
@@ -86,13 +89,17 @@ class MqttLink:
         self._client.loop_start()
 
     def publish(
-        self, topic: str, payload: bytes, *, qos: int, retain: bool, expiry_s: int | None
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool,
+        expiry_s: int | None,
+        queued: bool,
     ) -> None:
-        """Queue one message; without a connection at most MOST_QUEUED wait.
-
-        A retained one is dropped then: the core sends the present one on each BusUp.
-        """
-        if retain and not self._up:
+        """Send one message; without a connection at most MOST_QUEUED of the queued ones wait."""
+        if not queued and not self._up:
             return
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.ContentType = "text/plain" if payload[:1] != b"{" else "application/json"
@@ -104,39 +111,45 @@ class MqttLink:
 
     def stop(self, topic: str, farewell: bytes, timeout_s: float) -> None:
         """Say the last word ourselves, because an orderly end suppresses the will; then end."""
+        deadline = time.monotonic() + timeout_s
         if self._up:
             info = self._client.publish(topic, farewell, qos=1, retain=True)
             try:
-                info.wait_for_publish(timeout_s)
+                info.wait_for_publish(timeout_s * 0.7)
             except (RuntimeError, ValueError):
                 log.warning("the broker did not take the farewell")
         self._client.disconnect()
-        self._client.loop_stop()
+        # loop_stop waits for ever for a thread that is busy connecting
+        end = threading.Thread(target=self._client.loop_stop, name="mqtt-end", daemon=True)
+        end.start()
+        end.join(max(0.1, deadline - time.monotonic()))
 
     # --- paho's thread: every callback is total ---
 
     def _connected(self, reason: ReasonCode) -> None:
         if reason.is_failure:
-            self._down(f"the broker at {self._broker.place} refused us: {reason}")
+            detail = f"the broker at {self._broker.place} refused us: {reason}"
+            self._down(detail, "check mqtt.username and mqtt.password")
             return
         self._up = True
         self._complained = ""
         self._post(ev.BusUp())
 
     def _unreachable(self) -> None:
-        self._down(_why_unreachable(self._broker))
+        self._down(*_why_unreachable(self._broker))
 
     def _disconnected(self, reason: ReasonCode) -> None:
         if reason.is_failure:
-            self._down(f"the connection to the broker at {self._broker.place} ended: {reason}")
+            detail = f"the connection to the broker at {self._broker.place} ended: {reason}"
+            self._down(detail, "nothing to do unless it lasts")
 
     def _acknowledged(self, reason: ReasonCode) -> None:
         if reason.is_failure:
             self._complain(f"the broker at {self._broker.place} refused a message: {reason}")
 
-    def _down(self, detail: str) -> None:
+    def _down(self, detail: str, fix: str) -> None:
         self._up = False
-        self._post(ev.BusDown(detail))
+        self._post(ev.BusDown(detail, f"{fix}; the satellite goes on trying"))
 
     def _complain(self, text: str) -> None:
         """The first of a kind is a warning; MQTT itself cannot tell it."""
@@ -145,15 +158,28 @@ class MqttLink:
             log.warning("%s", text)
 
 
-def _why_unreachable(broker: Broker) -> str:
-    """paho does not say why; ask the network once more, briefly."""
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (ssl.SSLError, OSError) as exc:
+        raise SetupError(
+            f"mqtt.ca_file: {ca_file} holds no certificate in PEM form; give the file of your"
+            " authority that begins with -----BEGIN CERTIFICATE-----"
+        ) from exc
+
+
+def _why_unreachable(broker: Broker) -> tuple[str, str]:
+    """What is wrong and what to do. paho does not say why; ask the network once more, briefly."""
+    address = "check mqtt.host and mqtt.port, and that the broker runs"
     try:
         socket.create_connection((broker.host, broker.port), 2).close()
     except ConnectionRefusedError:
-        return f"no MQTT broker listens at {broker.place}"
+        return f"no MQTT broker listens at {broker.place}", address
     except socket.gaierror:
-        return f"the name {broker.host} of the MQTT broker cannot be resolved"
+        return f"the name {broker.host} of the MQTT broker cannot be resolved", address
     except OSError as exc:
-        return f"the MQTT broker at {broker.place} cannot be reached: {exc.strerror or 'no answer'}"
-    kind = "TLS with" if broker.tls else "MQTT with"
-    return f"no {kind} the broker at {broker.place}; check mqtt.tls, mqtt.port and mqtt.ca_file"
+        why = exc.strerror or "no answer"
+        return f"the MQTT broker at {broker.place} cannot be reached: {why}", address
+    kind = "TLS" if broker.tls else "MQTT"
+    fix = "check mqtt.tls, mqtt.port and mqtt.ca_file"
+    return f"the broker at {broker.place} speaks no {kind} that we understand", fix

@@ -188,7 +188,10 @@ class _Connection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
         if parts.scheme == "wss":
             context = ssl.create_default_context()
-            self._sock = sock = context.wrap_socket(sock, server_hostname=parts.hostname)
+            host = parts.hostname
+            sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+            self._sock = sock  # before the handshake, so that close() can end it
+            sock.do_handshake()
         ws.settimeout(endpoint.timeout_s)
         ws.connect(
             endpoint.url,
@@ -262,7 +265,8 @@ class _Connection:
                 self._complaints.add(complaint)
                 log.warning("ignored a message of the Realtime server: %s", complaint)
             return
-        self._post(ev.FromServer(self._link, event))
+        if not isinstance(event, ev.Ignored):  # nobody decides anything on it: wake nobody
+            self._post(ev.FromServer(self._link, event))
 
     def _closed(self, data: bytes) -> ev.LinkDown:
         code = int.from_bytes(data[:2], "big") if len(data) >= 2 else 1005

@@ -29,7 +29,7 @@ class Health:
     frame_at: float | None = None
     checked_at: float | None = None  # when frame_at was looked at
     speaker_lost: str | None = None
-    bus_down: str | None = None
+    bus_down: ev.BusDown | None = None
     recording_ended: bool = False
     shown: rec.State | None = None
 
@@ -43,8 +43,8 @@ def note(health: Health, event: ev.Event, now: Instant) -> Health:
             return replace(health, mic_heard=False, mic_lost=detail)
         case ev.BusUp():
             return replace(health, bus_down=None)
-        case ev.BusDown(detail):
-            return replace(health, bus_down=detail)
+        case ev.BusDown():
+            return replace(health, bus_down=event)
         case ev.RecordingEnded():
             return replace(health, recording_ended=True)
         case ev.SpeakerReady():
@@ -73,6 +73,12 @@ def show(health: Health, talk: Talk, link: Link, now: Instant) -> tuple[Health, 
     return replace(health, shown=current), current
 
 
+def farewell(health: Health, now: Instant) -> rec.State:
+    """The last state of an orderly end."""
+    problems = health.shown.problems if health.shown else ()
+    return rec.State(state="offline", since=timestamp(now.wall), problems=problems)
+
+
 def _state(health: Health, talk: Talk, link: Link) -> str:
     if is_sounding(talk):
         return "speaking"
@@ -80,10 +86,12 @@ def _state(health: Health, talk: Talk, link: Link) -> str:
         return "error"
     if link.refusal is not None and link.phase is not Phase.READY:
         return "offline"
-    if any(not t.ended for t in talk.turns) or (talk.gate_open and not talk.discarding):
+    if any(not t.ended for t in talk.turns):
         return "listening"
     if talk.turns:
         return "thinking"
+    if talk.gate_open and not talk.discarding:
+        return "listening"
     if not health.mic_heard:
         return "starting"
     if link.phase in {Phase.CONNECTING, Phase.CONFIGURING}:
@@ -100,13 +108,13 @@ def _stalled(health: Health) -> bool:
 def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     if health.mic_lost is not None:
-        fix = "plug the microphone in, or name another in audio.input.device"
+        fix = "or name another in audio.input.device; the satellite goes on trying"
         found.append(("mic_missing", health.mic_lost, fix))
     elif _stalled(health):
         detail = "the microphone is open but delivers no sound"
         found.append(("mic_stalled", detail, "unplug it and plug it in again"))
     if health.speaker_lost is not None:
-        fix = "plug the speaker in, or name another in audio.output.device"
+        fix = "or change audio.output; it is tried again at the next answer"
         found.append(("speaker_missing", health.speaker_lost, fix))
     if link.refusal is not None and link.phase is not Phase.READY:
         slowly = link.refusal.again is Again.SLOWLY
@@ -116,8 +124,7 @@ def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
         detail = "the server did not take every setting: " + "; ".join(link.differences)
         found.append(("session_differs", detail, "change those keys below realtime:"))
     if health.bus_down is not None:
-        fix = "check mqtt: in the configuration and the broker; the satellite goes on trying"
-        found.append(("mqtt_unreachable", health.bus_down, fix))
+        found.append(("mqtt_unreachable", health.bus_down.detail, health.bus_down.fix))
     if health.recording_ended:
         detail = "the recording that stands in for a microphone is over; nothing more is heard"
         found.append(("recording_ended", detail, "give another audio.input.file, or set loop"))

@@ -9,7 +9,7 @@ Rule 1: nothing is sent before session.created, no sound before session.updated 
 Rule 2: sound that comes earlier waits in the backlog, whole and in order; what waited longer than
 PATIENCE_S is thrown away, because an order carried out late is worse than none.
 Rule 3: every phase but READY ends by its deadline; READY ends when nobody has spoken for a while.
-Rule 4: the count of failures is forgotten only when a session became READY (C9).
+Rule 4: the count of failures is forgotten only when a session was READY for a while (C9).
 Rule 5: a failure that only a person can mend is retried slowly, never quickly (C7).
 """
 
@@ -27,6 +27,7 @@ from satellite.model import events as ev
 
 PATIENCE_S: Final = 10.0  # sound older than this is not answered any more
 SLOW_RETRY_S: Final = 900.0  # realtime-protocol 10.2: retry a fatal refusal every 15 minutes
+STABLE_S: Final = 60.0  # reliability F10: only then is the link known to work
 GRACE_S: Final = 2.0  # the adapter bounds the connection itself; this bounds the adapter
 DEFAULT_BACKOFF: Final = Backoff()
 
@@ -55,6 +56,7 @@ class Link:
     phase: Phase = Phase.DOWN
     number: int = 0
     failures: int = 0
+    ready_at: float = 0.0  # when it last became READY
     deadline: float | None = None
     refusal: Refusal | None = None  # why there is no session; None once READY
     error: ev.ServerError | None = None  # the last one of a session that is not READY
@@ -126,8 +128,11 @@ def step(link: Link, event: ev.Event, now: float, settings: LinkSettings) -> Ste
 
 def restart(link: Link, now: float, settings: LinkSettings, why: str) -> Step:
     """Drop a session that does not do its part, and connect again."""
-    down = ev.LinkDown(link.number, why)
-    return _on_down(link, down, now, settings), (cmd.Disconnect(link.number),)
+    if link.phase is Phase.DOWN:
+        return link, ()
+    fix = "nothing to do unless it lasts; the satellite goes on trying"
+    refusal = Refusal("realtime_silent", why, fix, Again.BACKOFF)
+    return _failed(link, refusal, now, settings), (cmd.Disconnect(link.number),)
 
 
 def _on_server(link: Link, said: ev.ServerEvent, now: float, settings: LinkSettings) -> Step:
@@ -158,7 +163,7 @@ def _on_ready(link: Link, differences: tuple[str, ...], now: float, settings: Li
     ready = replace(
         link,
         phase=Phase.READY,
-        failures=0,
+        ready_at=now,
         refusal=None,
         error=None,
         differences=differences,
@@ -186,13 +191,17 @@ def _on_down(link: Link, down: ev.LinkDown, now: float, settings: LinkSettings) 
     refusal = classify(down, link.error)
     if refusal.again is not Again.NOW:
         return _failed(link, refusal, now, settings)
-    if link.phase is not Phase.READY:  # closed in good order, but before it was of any use
+    if not _was_stable(link, now):  # closed in good order, but before it was of any use
         return _failed(link, replace(refusal, again=Again.BACKOFF), now, settings)
-    return replace(link, phase=Phase.DOWN, deadline=None, refusal=None, error=None)
+    return replace(link, phase=Phase.DOWN, failures=0, deadline=None, refusal=None, error=None)
+
+
+def _was_stable(link: Link, now: float) -> bool:
+    return link.phase is Phase.READY and now - link.ready_at >= STABLE_S
 
 
 def _failed(link: Link, refusal: Refusal, now: float, settings: LinkSettings) -> Link:
-    failures = link.failures + 1
+    failures = 1 if _was_stable(link, now) else link.failures + 1
     slow = refusal.again is Again.SLOWLY
     wait = SLOW_RETRY_S if slow else settings.backoff.delay_s(failures, settings.uniform)
     return replace(

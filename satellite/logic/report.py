@@ -38,10 +38,13 @@ class Counted:
         turns = self.turns + 1
         return replace(self, turns=turns), f"{settings.boot}-t{turns}"
 
-    def heard(self, pcm: bytes, speech_ms: int) -> Counted:
-        """Count sound that was sent, and how much of it was speech."""
-        sent = self.sent_bytes + len(pcm)
-        return replace(self, sent_bytes=sent, speech_ms=self.speech_ms + speech_ms)
+    def heard(self, speech_ms: int) -> Counted:
+        """Count speech."""
+        return replace(self, speech_ms=self.speech_ms + speech_ms)
+
+    def sent(self, pcm_bytes: int) -> Counted:
+        """Count sound that went to the server."""
+        return replace(self, sent_bytes=self.sent_bytes + pcm_bytes)
 
 
 class _Envelope(TypedDict):

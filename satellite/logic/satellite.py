@@ -59,7 +59,7 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
     state = replace(state, health=health_.note(state.health, event, now))
     match event:
         case ev.StopRequested():
-            return state, (cmd.Exit(0),)
+            return _stop(state, now, settings)
         case ev.BusUp():
             return _announce(*_show(state, (), now))
         case ev.Heard():
@@ -67,7 +67,8 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
         case _:
             after, orders = _move(state, event, now, settings)
     after, late = _give_up_stale(after, now, settings)
-    return _show(after, (*orders, *late), now)
+    orders = (*orders, *late)
+    return _show(replace(after, talk=talk_.count_sent(after.talk, orders)), orders, now)
 
 
 def deadline(state: State) -> float | None:
@@ -79,12 +80,22 @@ def deadline(state: State) -> float | None:
 
 
 def _hear(state: State, event: ev.Heard, now: Instant, settings: Settings) -> Step:
-    if state.talk.discarding or state.talk.shut:
+    if state.talk.shut:
         return state, ()
-    link, orders = link_.hear(state.link, event.pcm, now.mono, settings.link)
-    link, more = link_.want(link, now.mono, settings.link)
     talk, rest = talk_.step(state.talk, event, now, settings.talk)
+    link = state.link
+    orders: tuple[cmd.Command, ...] = ()
+    if not state.talk.discarding:
+        link, orders = link_.hear(link, event.pcm, now.mono, settings.link)
+    link, more = link_.want(link, now.mono, settings.link)
     return replace(state, link=link, talk=talk), (*orders, *more, *rest)
+
+
+def _stop(state: State, now: Instant, settings: Settings) -> Step:
+    """Say how every turn ended, and that nobody listens any more; then end."""
+    talk, orders = talk_.stop(state.talk, now, settings.talk)
+    last = health_.farewell(state.health, now)
+    return replace(state, talk=talk), (*orders, cmd.Publish(last), cmd.Exit(0))
 
 
 def _move(state: State, event: ev.Event, now: Instant, settings: Settings) -> Step:

@@ -25,6 +25,7 @@ from satellite.logic.turn import (
     abandon,
     add_audio,
     add_text,
+    cut_short,
     fail_answer,
     flushed,
     received_ms,
@@ -32,12 +33,16 @@ from satellite.logic.turn import (
 )
 from satellite.model import commands as cmd
 from satellite.model import events as ev
-from satellite.model.audio import Instant
+from satellite.model.audio import Instant, silence
 
 ECHO_TAIL_S: Final = 0.3  # audio.md 5: the room is quiet 300 ms after the speaker
 STALL_S: Final = 20.0  # reliability F31: longest pause within an answer
 LONGEST_ANSWER_MS: Final = 120_000  # reliability F33
 LOST: Final = "connection_lost"
+STOPPED: Final = "stopped"
+CLAIM_S: Final = 30.0  # longer than a dead connection can stay unnoticed
+SHORTEST_PAUSE_S: Final = 0.25  # between words there is less
+MOST_TURNS: Final = 20  # a server that invents turns makes no more than this
 RESPONSE_GRACE_S: Final = 0.5  # protocol 5.4 D 3: a commit of ours makes no answer by itself
 
 
@@ -50,6 +55,8 @@ class Talk:
     gate_open: bool = False
     discarding: bool = False  # the rest of this utterance cannot be answered
     speech_at: float | None = None  # when a local speech frame last ended
+    pause_at: float | None = None  # the same, before the last pause in the speech
+    unclaimed: bool = False  # speech went out and the server has not said that it heard any
     sent_at: float = 0.0  # when sound was last sent
     quiet_at: float = 0.0  # until when the room still rings from the speaker
     held: bool = False  # the last orders given to the capture thread
@@ -68,6 +75,7 @@ class TalkSettings:
     half_duplex: bool
     recording: bool
     silence_ms: int  # the server's silence_duration_ms
+    prefix_ms: int  # the server's prefix_padding_ms
 
 
 def step(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> Step:
@@ -102,7 +110,7 @@ def lose_session(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
     something else.
     """
     orders: list[cmd.Command] = []
-    talk = replace(talk, discarding=talk.gate_open)
+    talk = _claim_lost(replace(talk, discarding=talk.gate_open), now.mono, settings)
     for turn in talk.turns:
         lost = abandon(turn, LOST, now.mono)
         if lost.answer is not None and lost.answer.status is None:
@@ -115,12 +123,36 @@ def lose_session(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
     return talk, (*orders, *published, *steering)
 
 
+def stop(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
+    """The daemon ends: every turn ends with it, and says so."""
+    for turn in talk.turns:
+        ended = abandon(turn, STOPPED, now.mono)
+        if ended.answer is not None and not ended.answer.is_over:
+            ended = replace(ended, answer=cut_short(ended.answer, STOPPED, now.mono))
+        talk = _put(talk, ended)
+    return _settle(talk, now, settings)
+
+
+def count_sent(talk: Talk, orders: tuple[cmd.Command, ...]) -> Talk:
+    """Count the sound that really goes to the server, silence of our own included (C33)."""
+    sent = sum(len(order.pcm) for order in orders if isinstance(order, cmd.AppendAudio))
+    return replace(talk, counted=talk.counted.sent(sent)) if sent else talk
+
+
+def _claim_lost(talk: Talk, now: float, settings: TalkSettings) -> Talk:
+    """Speech that went to a session which died before it said anything is a turn too."""
+    if not talk.unclaimed or now - talk.sent_at > CLAIM_S:
+        return replace(talk, unclaimed=False)
+    talk, turn = _begin(replace(talk, unclaimed=False), None, now, settings)
+    return _put(talk, replace(turn, ended=True))
+
+
 def _decide(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> Step:
     match event:
-        case ev.GateOpened():
+        case ev.GateOpened() if not talk.shut:  # else it opened before it heard that it is shut
             return replace(talk, gate_open=True, discarding=False), ()
-        case ev.Heard(pcm, speech_ms, speech_at):
-            return _hear(talk, pcm, speech_ms, speech_at, now.mono), ()
+        case ev.Heard(_, speech_ms, speech_at):
+            return _hear(talk, speech_ms, speech_at, now.mono, settings), ()
         case ev.GateClosed(too_long):
             return _on_gate_closed(replace(talk, gate_open=False), too_long, now.mono)
         case ev.MicLost():
@@ -169,12 +201,23 @@ def _on_server(talk: Talk, said: ev.ServerEvent, now: float, settings: TalkSetti
 # --- the user ----------------------------------------------------------------------------------
 
 
-def _hear(talk: Talk, pcm: bytes, speech_ms: int, speech_at: float | None, now: float) -> Talk:
+def _hear(
+    talk: Talk, speech_ms: int, speech_at: float | None, now: float, settings: TalkSettings
+) -> Talk:
+    if talk.discarding:  # until the sentence that was lost is over
+        over = speech_at is None and now - (talk.speech_at or now) > settings.silence_ms / 1000
+        return replace(talk, discarding=not over, speech_at=speech_at or talk.speech_at)
+    talk = replace(talk, counted=talk.counted.heard(speech_ms), sent_at=now)
+    if speech_at is None:
+        return talk
+    before = talk.speech_at
+    paused = before is not None and speech_at - before > SHORTEST_PAUSE_S
+    claimed = _open_turn(talk) is not None
     return replace(
         talk,
-        counted=talk.counted.heard(pcm, speech_ms),
-        speech_at=talk.speech_at if speech_at is None else speech_at,
-        sent_at=now,
+        speech_at=speech_at,
+        pause_at=before if paused else talk.pause_at,
+        unclaimed=talk.unclaimed or not claimed,
     )
 
 
@@ -197,6 +240,7 @@ def _on_speech_started(talk: Talk, item_id: str, now: float, settings: TalkSetti
             if turn.answer.sounding:
                 orders.append(cmd.FlushPlayout(turn.answer.response_id))
             talk = _put_answer(talk, turn, replace(turn.answer, interrupted=True), now)
+    talk = replace(talk, unclaimed=False)
     return _begin(talk, item_id, now, settings)[0], tuple(orders)
 
 
@@ -209,10 +253,18 @@ def _end_turn(
             return talk
         talk, turn = _begin(talk, item_id, now, settings)
     if not turn.ended:
-        turn = replace(turn, ended=True, stopped_at=now, speech_end_at=talk.speech_at)
+        end_at = _speech_end(talk, now, settings.silence_ms)
+        turn = replace(turn, ended=True, stopped_at=now, speech_end_at=end_at)
     if committed and turn.nudges >= 2:
         turn = replace(turn, deadline=now + RESPONSE_GRACE_S)
     return _put(talk, replace(turn, committed=turn.committed or committed))
+
+
+def _speech_end(talk: Talk, now: float, silence_ms: int) -> float | None:
+    """When the speech ended that the server has just ended: not that of a user who goes on."""
+    if talk.speech_at is not None and now - talk.speech_at < silence_ms / 2000:
+        return talk.pause_at
+    return talk.speech_at
 
 
 def _on_transcript(
@@ -365,7 +417,11 @@ def _steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
         orders.append(cmd.HoldGate(held))
     if shut != talk.shut:
         orders.append(cmd.ShutGate(shut))
-        talk = replace(talk, gate_open=talk.gate_open and not shut)
+        if shut and talk.gate_open:
+            # What has begun must not join what comes after the deafness, nor end at once if the
+            # server took it as speech: as much silence as an item reaches back (decision 003).
+            orders.append(cmd.AppendAudio(silence(settings.prefix_ms)))
+        talk = replace(talk, gate_open=False)
     if paused != talk.paused:
         orders.append(cmd.PauseRecording(paused))
     return replace(talk, held=held, shut=shut, paused=paused), tuple(orders)
@@ -377,6 +433,8 @@ def _steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
 def _begin(
     talk: Talk, item_id: str | None, now: float, settings: TalkSettings
 ) -> tuple[Talk, Turn]:
+    if len(talk.turns) >= MOST_TURNS:
+        talk = _put(talk, abandon(talk.turns[0], "too_many_turns", now))
     counted, turn_id = talk.counted.begin(settings.report)
     turn = Turn(turn_id, item_id, now)
     return replace(talk, counted=counted, turns=(*talk.turns, turn)), turn

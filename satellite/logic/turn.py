@@ -21,6 +21,8 @@ Outcome = Literal["final", "empty", "failed", "missing"]
 
 SPEAKER_GRACE_S: Final = 10.0  # a speaker that takes longer than its sound is stuck
 SUPERSEDED: Final = "superseded"  # the user went on before it was answered
+LONGEST_TEXT: Final = 20_000  # characters of one part; 120 s of speech are about 2,000
+MOST_PARTS: Final = 20
 WORDS_A_SECOND: Final = 2.5  # slow speech: what was heard is rather too little than too much
 
 
@@ -112,6 +114,14 @@ def fail_answer(answer: Answer, reason: str, now: float) -> Answer:
     return replace(failed, deadline=speaker_deadline(failed, now))
 
 
+def cut_short(answer: Answer, reason: str, now: float) -> Answer:
+    """Playing ends here and now; what was heard is known by the clock only."""
+    heard_ms = 0 if answer.audio_at is None else round((now - answer.audio_at) * 1000)
+    status = answer.status or "cancelled"
+    cut = replace(answer, status=status, sounding=False, interrupted=True, reason=reason)
+    return replace(cut, played_ms=max(0, heard_ms))
+
+
 def speaker_deadline(answer: Answer, now: float) -> float:
     """When a speaker that has everything must be done with it."""
     return now + answer.audio_ms / 1000 + SPEAKER_GRACE_S
@@ -121,7 +131,9 @@ def add_text(answer: Answer, delta: ev.TextDelta) -> Answer:
     """Append a piece of words to its part, or replace the part where the piece is final."""
     key = (delta.output_index, delta.content_index)
     parts = dict(answer.parts)
-    parts[key] = delta.text if delta.final else parts.get(key, "") + delta.text
+    text = delta.text if delta.final else parts.get(key, "") + delta.text
+    if key in parts or len(parts) < MOST_PARTS:
+        parts[key] = text[:LONGEST_TEXT]
     return replace(answer, parts=tuple(sorted(parts.items())))
 
 

@@ -245,9 +245,10 @@ class BusUp:
 
 @dataclass(frozen=True, slots=True)
 class BusDown:
-    """The broker is away, or refused us for a reason; paho goes on trying."""
+    """The broker is away, or refused us; paho goes on trying. ``fix``: what a person can do."""
 
     detail: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)

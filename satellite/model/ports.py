@@ -74,9 +74,16 @@ class Bus(Protocol):
     """The MQTT connection. All methods return at once."""
 
     def publish(
-        self, topic: str, payload: bytes, *, qos: int, retain: bool, expiry_s: int | None
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool,
+        expiry_s: int | None,
+        queued: bool,
     ) -> None:
-        """Queue one message below the satellite's base topic."""
+        """Send one message; without a connection it waits if ``queued``, else it is dropped."""
 
 
 class Mailbox(Protocol):

@@ -21,13 +21,17 @@ EVENT_EXPIRY_S: Final = 120  # home-assistant-mqtt.md 3.2
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One publication. ``expiry_s`` is the MQTT 5 message expiry, None for never."""
+    """One publication. ``expiry_s`` is the MQTT 5 message expiry, None for never.
+
+    ``queued``: it waits while the broker is away; a state does not, the present one is sent anew.
+    """
 
     topic: str
     payload: bytes
     qos: int
     retain: bool
     expiry_s: int | None
+    queued: bool
 
 
 def base(prefix: str, name: str) -> str:
@@ -48,14 +52,16 @@ def encode(record: rec.Record, base_topic: str, *, retain_text: bool) -> Message
     topic = f"{base_topic}/{_TOPICS[type(record)]}"
     payload = msgspec.json.encode(record)
     if isinstance(record, rec.State):
-        return Message(topic, payload, qos=1, retain=True, expiry_s=None)
+        return Message(topic, payload, qos=1, retain=True, expiry_s=None, queued=False)
     retained = retain_text and not isinstance(record, rec.TurnRecord)
-    return Message(topic, payload, 1, retained, None if retained else EVENT_EXPIRY_S)
+    expiry_s = None if retained else EVENT_EXPIRY_S
+    return Message(topic, payload, qos=1, retain=retained, expiry_s=expiry_s, queued=True)
 
 
 def status(base_topic: str, payload: bytes) -> Message:
     """Birth, will, or the word that goes before an orderly end."""
-    return Message(f"{base_topic}/{STATUS}", payload, qos=1, retain=True, expiry_s=None)
+    topic = f"{base_topic}/{STATUS}"
+    return Message(topic, payload, qos=1, retain=True, expiry_s=None, queued=False)
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ type with a wrong body is a ProtocolError that names type and field, never the c
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -181,9 +182,15 @@ _READERS: Final[dict[str, _Reader]] = {
 class Decoder:
     """Reads the messages of one kind of session. Holds no state of a connection."""
 
-    def __init__(self, differences: Callable[[object], tuple[str, ...]]) -> None:
-        """``differences(effective)`` compares the server's session with the one asked for."""
+    def __init__(
+        self, differences: Callable[[object], tuple[str, ...]], secret: str | None = None
+    ) -> None:
+        """``differences(effective)`` compares the server's session with the one asked for.
+
+        ``secret`` is taken out of what the server says about errors, should it echo it.
+        """
         self._differences = differences
+        self._secret = secret
         self._type = msgspec.json.Decoder(_Message)
         self._updated = msgspec.json.Decoder(_Updated)
         self._readers = {
@@ -207,6 +214,8 @@ class Decoder:
             raise ProtocolError(f"{kind}: {_field_of(exc)}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise ProtocolError(f"{kind}: not JSON") from None
+        if isinstance(event, ev.ServerError) and self._secret:
+            return replace(event, message=event.message.replace(self._secret, "(our key)"))
         if isinstance(event, ev.AudioDelta) and len(event.pcm) % 2:
             raise ProtocolError(f"{kind}: {len(event.pcm)} bytes are not whole samples")
         return event

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from lookers import Onlooker, Start
 
 from satellite.adapters.mqtt_link import MOST_QUEUED, Broker, MqttLink
 from satellite.cli.children import free_port
+from satellite.errors import SetupError
 from satellite.model import events as ev
 
 T = TypeVar("T")
@@ -41,8 +44,8 @@ class Bus:
                 return event
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        expiry = None if retain else 120
-        self.link.publish(topic, payload, qos=1, retain=retain, expiry_s=expiry)
+        expiry, text = (None, False) if retain else (120, True)
+        self.link.publish(topic, payload, qos=1, retain=retain, expiry_s=expiry, queued=text)
 
 
 @pytest.fixture
@@ -162,6 +165,45 @@ def test_a_message_that_the_broker_refuses_is_said(
     while "refused a message" not in caplog.text and time.monotonic() < deadline:
         time.sleep(0.02)
     assert "refused a message: Not authorized" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # paho's socket
+def test_a_tls_handshake_that_never_ends_does_not_hold_the_end() -> None:
+    before_us = set(threading.enumerate())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        broker = Broker("127.0.0.1", port, "x", tls=True)
+        link = MqttLink(broker, STATUS, b"offline", lambda event: None)
+        link.start()
+        time.sleep(0.5)
+        before = time.monotonic()
+        link.stop(STATUS, b"offline", 1)
+        assert time.monotonic() - before < 1.5
+    for thread in set(threading.enumerate()) - before_us:
+        thread.join(10)
+    del link
+    gc.collect()
+
+
+def test_a_ca_file_that_is_none(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_text("hello\n")
+    broker = Broker("127.0.0.1", 1, "x", tls=True, ca_file=str(ca_file))
+    with pytest.raises(SetupError, match="holds no certificate in PEM form"):
+        MqttLink(broker, STATUS, b"offline", lambda event: None)
+
+
+def test_texts_that_the_owner_lets_the_broker_keep_wait_too(
+    mosquitto: Start, onlooker: Look, bus: Callable[..., Bus]
+) -> None:
+    port = free_port()
+    one = bus(port)
+    one.until(ev.BusDown)
+    text = {"qos": 1, "retain": True, "expiry_s": None, "queued": True}
+    one.link.publish("satellite/kitchen/transcript", b'{"seq":1}', **text)  # type: ignore[arg-type]
+    mosquitto(port=port)
+    one.until(ev.BusUp, 15)
+    assert onlooker(port).until("satellite/kitchen/transcript").payload == b'{"seq":1}'
 
 
 def test_the_password_is_in_no_repr() -> None:

@@ -135,15 +135,11 @@ def test_c28_c29_sound_goes_whole_in_pieces_of_at_most_200_ms(noise: bytes) -> N
     assert all(size % 2 == 0 for size in sizes)
 
 
-@pytest.mark.parametrize("head", [b"RIFF", b"OggS", b"fLaC", b"\x1aE\xdf\xa3"])
-def test_c28_a_file_is_no_sound(head: bytes) -> None:
-    with pytest.raises(ValueError, match="decode it first"):
-        list(realtime.encode(cmd.AppendAudio(head + bytes(100)), a_session(), "m1"))
-
-
-def test_c28_half_a_sample_is_no_sound() -> None:
-    with pytest.raises(ValueError, match="whole 16-bit samples"):
-        list(realtime.encode(cmd.AppendAudio(bytes(3)), a_session(), "m1"))
+@pytest.mark.parametrize("head", [b"RIFF", b"OggS", b"fLaC", b"ID3\x03"])
+def test_sound_that_looks_like_a_file_is_sound(head: bytes) -> None:
+    """C28 is kept where files are read; a room may sound like anything."""
+    (message,) = realtime.encode(cmd.AppendAudio(head + bytes(100)), a_session(), "m1")
+    assert base64.b64decode(json.loads(message)["audio"]).startswith(head)
 
 
 def test_c2_the_address_has_the_model_and_no_intent() -> None:

@@ -330,6 +330,17 @@ def test_many_connections_leak_no_descriptor(links: list[RealtimeLink], inbox: I
     assert after <= before + 2
 
 
+def test_a_tls_handshake_that_never_ends_does_not_hold_the_end(
+    links: list[RealtimeLink], inbox: Inbox
+) -> None:
+    with raw_peer(lambda s: time.sleep(3)) as url:
+        link = connected(links, inbox, url.replace("ws://", "wss://"))
+        time.sleep(0.3)
+        before = time.monotonic()
+        assert link.stop(2)
+        assert time.monotonic() - before < 1
+
+
 def test_the_key_is_in_no_repr() -> None:
     assert KEY not in repr(Endpoint("wss://host/x", (f"Authorization: Bearer {KEY}",), 1.0))
 

@@ -72,6 +72,7 @@ class World:
                 half_duplex=self.half_duplex,
                 recording=False,
                 silence_ms=SILENCE_MS,
+                prefix_ms=300,
             ),
         )
         lengths = {"onset_ms": 60, "pre_roll_ms": 500, "hangover_ms": 700, "limit_ms": 30_000}

@@ -47,7 +47,14 @@ class Owners:
         self.connected.append(0)
 
     def publish(
-        self, topic: str, payload: bytes, *, qos: int, retain: bool, expiry_s: int | None
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool,
+        expiry_s: int | None,
+        queued: bool,
     ) -> None:
         assert qos == 1
         text = payload.decode()
@@ -63,7 +70,7 @@ class Owners:
 def a_core(owners: Owners) -> tuple[Core, Inbox]:
     settings = logic.Settings(
         LinkSettings(10, 300, lambda low, high: high),
-        TalkSettings(ReportSettings("boot", "kitchen", None), True, False, 500),
+        TalkSettings(ReportSettings("boot", "kitchen", None), True, False, 500, 300),
     )
     session = Session(
         CANARY, "marin", "audio", "t", CANARY, None, 0.5, 300, 500, "far_field"
@@ -96,6 +103,7 @@ def conversation() -> list[ev.Event]:
     ]
     events: list[ev.Event] = [ev.FromServer(1, event) for event in said]
     events[2:2] = [ev.MicReady(), ev.BusUp(), ev.GateOpened(), ev.Heard(VOICE, 200, 1.0)]
+    events[-4:-4] = [ev.GateClosed(too_long=False)]
     return [*events, ev.PlayoutStarted("r1", 1000.0), ev.PlayoutDrained("r1")]
 
 

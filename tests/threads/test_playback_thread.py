@@ -157,3 +157,13 @@ def test_volume_scales_the_amplitude() -> None:
     assert [int.from_bytes(half[i : i + 2], "little", signed=True) for i in (0, 2)] == [500, -500]
     assert scaled(loud, 100) is loud
     assert set(scaled(loud, 0)) == {0}
+
+
+def test_a_flush_of_what_a_broken_speaker_swallowed_is_answered(
+    playback: Playback, sink: ScriptedSink, events: Events
+) -> None:
+    sink.failing = True
+    playback.put(cmd.Play("r1", "a1", 0, tone(100)))
+    events.until(ev.PlayoutDrained)
+    playback.put(cmd.FlushPlayout("r1"))
+    assert events.until(ev.PlayoutDrained) == ev.PlayoutDrained("r1", heard=False)

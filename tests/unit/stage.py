@@ -28,6 +28,7 @@ def settings(*, half_duplex: bool = True, recording: bool = False) -> logic.Sett
             half_duplex=half_duplex,
             recording=recording,
             silence_ms=500,
+            prefix_ms=300,
         ),
     )
 
@@ -84,6 +85,8 @@ class Stage:
         fresh += self.server(ev.SpeechStarted(item_id))
         self.now += seconds
         fresh += self.tell(ev.Heard(silence(40), 20, self.now))
+        self.now += 0.5
+        fresh += self.tell(ev.Heard(silence(40), 0, None))
         fresh += self.server(ev.SpeechStopped(item_id), ev.InputCommitted(item_id))
         fresh += self.tell(ev.GateClosed(too_long=False))
         return fresh

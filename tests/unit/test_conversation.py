@@ -38,8 +38,9 @@ def test_a_turn_is_published_as_transcript_response_and_turn() -> None:
     assert [transcript.seq, response.seq, turn.seq] == [1, 2, 3]
     assert len({transcript.id, response.id, turn.id}) == 3
     assert turn.event_type == "answered"
-    assert turn.speech_end_to_audio_ms == 600
-    assert turn.sent_s == pytest.approx(0.24)
+    assert turn.speech_end_to_stop_ms == 500
+    assert turn.speech_end_to_audio_ms == 1100
+    assert turn.sent_s == pytest.approx(0.28)
     assert turn.speech_s == pytest.approx(0.22)
     assert turn.tokens == rec.Tokens(input=10, output=20, cached=0, input_audio=0, output_audio=0)
 
@@ -311,3 +312,61 @@ def test_no_word_that_was_said_is_in_any_repr() -> None:
     stage.server(ev.ResponseDone("r1", "completed"))
     assert "canary" not in repr(stage.orders)
     assert stage.state.link.phase is Phase.READY
+
+
+def test_a_gate_that_opened_before_it_heard_that_it_is_shut() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    stage.server(ev.UserTranscript("u1", "Hi."))
+    stage.answer()
+    stage.tell(ev.GateOpened())  # crossed with ShutGate; the gate has forgotten it since
+    stage.tell(ev.PlayoutDrained("r1"))
+    stage.wait(2)
+    assert stage.shown.state == "idle"
+    assert only(stage.wait(400), cmd.Disconnect)
+
+
+def test_c36_what_has_begun_when_the_answer_begins_is_followed_by_silence() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
+    (quiet,) = only(stage.answer(), cmd.AppendAudio)
+    assert quiet.pcm == silence(300)
+
+
+def test_an_orderly_end_says_how_every_turn_ended() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    stage.answer()
+    stage.tell(ev.PlayoutStarted("r1", stage.now))
+    stage.now += 0.1
+    orders = stage.tell(ev.StopRequested(15))
+    assert isinstance(orders[-1], cmd.Exit)
+    (response,) = stage.published(rec.Response)
+    assert (response.event_type, response.reason, response.played_ms) == (
+        "cancelled",
+        "stopped",
+        100,
+    )
+    assert stage.published(rec.TurnRecord)[0].reason == "stopped"
+    assert stage.published(rec.Transcript)[0].event_type == "missing"
+    assert stage.shown.state == "offline"
+
+
+def test_only_what_went_out_is_counted_as_sent() -> None:
+    stage = Stage().start()
+    stage.tell(ev.MicReady(), ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
+    stage.tell(ev.LinkDown(1, "closed", code=3000, reason="invalid_request_error"))
+    assert stage.published(rec.TurnRecord)[0].sent_s == 0
+
+
+def test_the_end_of_speech_is_not_that_of_a_user_who_goes_on() -> None:
+    stage = Stage().ready()
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
+    stage.server(ev.SpeechStarted("u1"))
+    stage.now += 0.6
+    stage.tell(ev.Heard(VOICE, 20, stage.now))  # the next sentence, as the server ends the first
+    stage.server(ev.SpeechStopped("u1"), ev.InputCommitted("u1"), ev.UserTranscript("u1", "One."))
+    stage.answer()
+    stage.tell(ev.PlayoutDrained("r1"))
+    assert stage.published(rec.TurnRecord)[0].speech_end_to_stop_ms == 600

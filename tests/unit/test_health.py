@@ -53,7 +53,7 @@ def test_birth_and_state_are_sent_on_every_connect_to_the_broker() -> None:
 
 def test_a_broker_that_is_away_is_a_problem_until_it_is_back() -> None:
     stage = Stage().ready()
-    stage.tell(ev.BusDown("no MQTT broker listens at localhost:1883"))
+    stage.tell(ev.BusDown("no MQTT broker listens at localhost:1883", "start it"))
     assert [p.code for p in stage.shown.problems] == ["mqtt_unreachable"]
     orders = stage.tell(ev.BusUp())
     assert isinstance(orders[0], cmd.AnnounceOnline)

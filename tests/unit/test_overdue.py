@@ -152,3 +152,50 @@ def test_the_late_end_of_an_answer_is_no_turn() -> None:
     stage.server(ev.ResponseDone("r-old", "cancelled", "turn_detected"))
     stage.wait(2)
     assert not stage.published(rec.TurnRecord)
+
+
+def test_speech_that_a_dying_session_never_noticed_is_published_as_failed() -> None:
+    stage = Stage().ready()
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now), ev.GateClosed(too_long=False))
+    stage.wait(8)
+    stage.tell(ev.LinkDown(1, "no sign of life", None))
+    (turn,) = stage.published(rec.TurnRecord)
+    assert (turn.event_type, turn.reason) == ("failed", "connection_lost")
+    stage.wait(1)
+    assert len(stage.published(rec.TurnRecord)) == 1
+
+
+def test_a_cough_of_long_ago_is_not_blamed_on_a_lost_session() -> None:
+    stage = Stage().ready()
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now), ev.GateClosed(too_long=False))
+    stage.wait(60)
+    stage.tell(ev.LinkDown(1, "gone", code=1006))
+    assert not stage.published(rec.TurnRecord)
+
+
+def test_two_overdue_turns_restart_the_session_once() -> None:
+    stage = Stage().ready()
+    stage.speak("u1")
+    stage.speak("u2")
+    stage.server(ev.ResponseCreated("r2"))
+    stage.now += 60
+    orders = stage.tell(ev.Tick(stage.now))
+    assert len(only(orders, cmd.Disconnect)) == 1
+    assert stage.state.link.failures == 1
+
+
+def test_a_server_that_invents_turns_is_bounded() -> None:
+    stage = Stage().ready()
+    for n in range(500):
+        stage.server(ev.InputCommitted(f"u{n}"))
+    assert len(stage.state.talk.turns) <= 20
+
+
+def test_an_endless_text_is_bounded() -> None:
+    stage = Stage().ready()
+    stage.server(ev.ResponseCreated("r1"))
+    for n in range(100):
+        stage.server(ev.TextDelta("r1", n, 0, "x" * 10_000), ev.TextDelta("r1", 0, 0, "x" * 10_000))
+    answer = stage.state.talk.turns[0].answer
+    assert answer is not None
+    assert len(answer.text) < 500_000

@@ -130,6 +130,7 @@ def test_c6_1013_without_quota_is_tried_again_soon() -> None:
 
 def test_c8_the_end_of_a_session_is_no_failure() -> None:
     stage = Stage().ready()
+    stage.wait(100)
     over = "Your session hit the maximum duration of 60 minutes."
     stage.tell(ev.LinkDown(1, "closed", code=1001, reason=over))
     assert not stage.shown.problems
@@ -150,7 +151,13 @@ def test_c9_backoff_grows_until_a_session_is_ready() -> None:
         stage.wait(waits[-1] + 0.1)
     assert waits == [0.5, 1.0, 2.0, 4.0, 8.0]
     stage.server(ev.SessionCreated("realtime", None), ev.SessionUpdated())
-    assert stage.state.link.failures == 0
+    stage.tell(ev.LinkDown(stage.state.link.number, "gone at once", code=1006))
+    assert stage.state.link.failures == 6
+    stage.wait(20)
+    stage.server(ev.SessionCreated("realtime", None), ev.SessionUpdated())
+    stage.wait(61)
+    stage.tell(ev.LinkDown(stage.state.link.number, "gone", code=1006))
+    assert stage.state.link.failures == 1
 
 
 def test_a_server_that_closes_in_good_order_before_it_is_ready_is_not_hammered() -> None:
