@@ -25,7 +25,11 @@ def read_config(path: Path) -> Config:
     Looks at the disk for every file that the configuration names. Does not open devices or sockets.
     """
     folder = path.absolute().parent
-    advice = f"cp {_EXAMPLE} {path}, then edit it" if not path.exists() else "check its permissions"
+    advice = "check its permissions"
+    if not path.exists():
+        advice = f"cp {_EXAMPLE} {path}, then edit it"
+    elif path.is_dir():
+        advice = f"name the file in it: -c {path / 'config.yaml'}"
     return load(
         _read(path, path.name, advice),
         source=path.name,

@@ -100,6 +100,9 @@ def _realtime(config: Config) -> Iterator[Broken]:
         )
 
 
+_KEY_WORDS: Final = frozenset({"api_key", "apikey", "key", "token", "access_token"})
+
+
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
@@ -123,6 +126,8 @@ def _wrong_with_url(url: str) -> Iterator[str]:
     if parts.username or parts.password:
         yield "holds a user name or a password; delete it and use api_key"
     query = parse_qs(parts.query, keep_blank_values=True)
+    if _KEY_WORDS & {word.lower().replace("-", "_") for word in query}:
+        yield "holds a key; delete it there and use api_key"
     if "model" in query:
         yield "holds model=; delete it there and set realtime.model"
     if "intent" in query:

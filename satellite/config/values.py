@@ -102,7 +102,10 @@ def _read_number(node: Scalar, about: Setting, kind: type[int | float]) -> float
     what = "a whole number" if kind is int else "a number"
     bounds = range_of(about)
     wanted = f"{what} from {bounds}" if bounds else what
-    if not node.plain or not (_INT if kind is int else _NUMBER).fullmatch(node.text):
+    is_number = (_INT if kind is int else _NUMBER).fullmatch(node.text)
+    if is_number and not node.plain:
+        raise WrongError(f"is {shown(node.text)} in quotes, must be {wanted}; remove the quotes")
+    if not is_number:
         raise WrongError(f"is {shown(node.text)}, must be {wanted}")
     value = kind(node.text)
     if (about.low is not None and value < about.low) or (
@@ -159,7 +162,7 @@ def _read_text(node: Scalar, about: Setting, sources: Sources) -> str:
 
 def _in_clear(node: Scalar, about: Setting) -> str:
     text = node.text
-    if _API_KEY.search(text) or (about.keep_as and looks_secret(text)):
+    if _API_KEY.search(text) or (about.keep_as and text):
         name = about.keep_as or "NAME"
         raise WrongError(
             "holds a secret in clear; put it into secrets.yaml beside this file"
