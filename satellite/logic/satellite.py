@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from satellite.logic import endings
 from satellite.logic import health as health_
 from satellite.logic import link as link_
 from satellite.logic import talk as talk_
@@ -93,7 +94,7 @@ def _hear(state: State, event: ev.Heard, now: Instant, settings: Settings) -> St
 
 def _stop(state: State, now: Instant, settings: Settings) -> Step:
     """Say how every turn ended, and that nobody listens any more; then end."""
-    talk, orders = talk_.stop(state.talk, now, settings.talk)
+    talk, orders = endings.stop(state.talk, now, settings.talk)
     last = health_.farewell(state.health, now)
     return replace(state, talk=talk), (*orders, cmd.Publish(last), cmd.Exit(0))
 
@@ -130,7 +131,7 @@ def _lose_session(
 ) -> Step:
     if before.phase is not Phase.READY or after.link.phase is Phase.READY:
         return after, orders
-    talk, lost = talk_.lose_session(after.talk, now, settings.talk)
+    talk, lost = endings.lose_session(after.talk, now, settings.talk)
     return replace(after, talk=talk), (*orders, *lost)
 
 
@@ -139,7 +140,7 @@ def _give_up_stale(state: State, now: Instant, settings: Settings) -> Step:
         return state, ()
     refusal = state.link.refusal
     reason = refusal.code if refusal is not None else "no_session"
-    talk, orders = talk_.give_up_utterance(state.talk, reason, now, settings.talk)
+    talk, orders = endings.give_up_utterance(state.talk, reason, now, settings.talk)
     return replace(state, link=link_.drop_backlog(state.link), talk=talk), orders
 
 

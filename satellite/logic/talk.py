@@ -4,7 +4,7 @@ Pure. Facts in, orders out, in the order they must be carried out.
 
 Rule 1: the gate decides what is sent; the server's VAD decides whose turn it is (law 1). A cough
 that opens the gate changes nothing here.
-Rule 2: what a thread of ours must do is derived from the state after each fact (``_steer``), never
+Rule 2: what a thread of ours must do is derived from the state after each fact (``steer``), never
 remembered as a pending intention.
 Rule 3: everything ends: an open turn by the watchdog, a transcript and an answer by a deadline,
 playing by the speaker or a deadline (law 3). What did not come is published as missing (law 7).
@@ -25,8 +25,6 @@ from satellite.logic.turn import (
     abandon,
     add_audio,
     add_text,
-    cut_short,
-    fail_answer,
     flushed,
     received_ms,
     speaker_deadline,
@@ -38,9 +36,6 @@ from satellite.model.audio import Instant, silence
 ECHO_TAIL_S: Final = 0.3  # audio.md 5: the room is quiet 300 ms after the speaker
 STALL_S: Final = 20.0  # reliability F31: longest pause within an answer
 LONGEST_ANSWER_MS: Final = 120_000  # reliability F33
-LOST: Final = "connection_lost"
-STOPPED: Final = "stopped"
-CLAIM_S: Final = 30.0  # longer than a dead connection can stay unnoticed
 SHORTEST_PAUSE_S: Final = 0.25  # between words there is less
 MOST_TURNS: Final = 20  # a server that invents turns makes no more than this
 RESPONSE_GRACE_S: Final = 0.5  # protocol 5.4 D 3: a commit of ours makes no answer by itself
@@ -81,8 +76,8 @@ class TalkSettings:
 def step(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> Step:
     """Move by one fact and say what must be done about it."""
     talk, orders = _decide(talk, event, now, settings)
-    talk, published = _settle(talk, now, settings)
-    talk, steering = _steer(talk, now.mono, settings)
+    talk, published = settle(talk, now, settings)
+    talk, steering = steer(talk, now.mono, settings)
     return talk, (*orders, *published, *steering)
 
 
@@ -96,55 +91,10 @@ def is_sounding(talk: Talk) -> bool:
     return any(t.answer is not None and t.answer.sounding for t in talk.turns)
 
 
-def give_up_utterance(talk: Talk, reason: str, now: Instant, settings: TalkSettings) -> Step:
-    """There is no session for what the user says: publish that, and ignore the rest of it."""
-    talk, turn = _begin(talk, None, now.mono, settings)
-    lost = replace(turn, ended=True, unanswered=reason)
-    return _settle(replace(_put(talk, lost), discarding=talk.gate_open), now, settings)
-
-
-def lose_session(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
-    """The session is gone: end every turn with a reason; what was received is still played.
-
-    The rest of an utterance that has begun is not sent to the next session: half of it can mean
-    something else.
-    """
-    orders: list[cmd.Command] = []
-    talk = _claim_lost(replace(talk, discarding=talk.gate_open), now.mono, settings)
-    for turn in talk.turns:
-        lost = abandon(turn, LOST, now.mono)
-        if lost.answer is not None and lost.answer.status is None:
-            if lost.answer.sounding and not lost.answer.interrupted:
-                orders.append(cmd.EndPlay(lost.answer.response_id))
-            lost = replace(lost, answer=fail_answer(lost.answer, LOST, now.mono))
-        talk = _put(talk, lost)
-    talk, published = _settle(talk, now, settings)
-    talk, steering = _steer(talk, now.mono, settings)
-    return talk, (*orders, *published, *steering)
-
-
-def stop(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
-    """The daemon ends: every turn ends with it, and says so."""
-    for turn in talk.turns:
-        ended = abandon(turn, STOPPED, now.mono)
-        if ended.answer is not None and not ended.answer.is_over:
-            ended = replace(ended, answer=cut_short(ended.answer, STOPPED, now.mono))
-        talk = _put(talk, ended)
-    return _settle(talk, now, settings)
-
-
 def count_sent(talk: Talk, orders: tuple[cmd.Command, ...]) -> Talk:
     """Count the sound that really goes to the server, silence of our own included (C33)."""
     sent = sum(len(order.pcm) for order in orders if isinstance(order, cmd.AppendAudio))
     return replace(talk, counted=talk.counted.sent(sent)) if sent else talk
-
-
-def _claim_lost(talk: Talk, now: float, settings: TalkSettings) -> Talk:
-    """Speech that went to a session which died before it said anything is a turn too."""
-    if not talk.unclaimed or now - talk.sent_at > CLAIM_S:
-        return replace(talk, unclaimed=False)
-    talk, turn = _begin(replace(talk, unclaimed=False), None, now, settings)
-    return _put(talk, replace(turn, ended=True))
 
 
 def _decide(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> Step:
@@ -226,7 +176,7 @@ def _on_gate_closed(talk: Talk, too_long: bool, now: float) -> Step:
     open_turn = _open_turn(talk)
     if not too_long or open_turn is None:
         return talk, ()
-    return _put(talk, overdue.nudged(open_turn, 2, now)), (cmd.CommitInput(),)
+    return put(talk, overdue.nudged(open_turn, 2, now)), (cmd.CommitInput(),)
 
 
 def _on_speech_started(talk: Talk, item_id: str, now: float, settings: TalkSettings) -> Step:
@@ -235,13 +185,13 @@ def _on_speech_started(talk: Talk, item_id: str, now: float, settings: TalkSetti
     orders: list[cmd.Command] = []
     for turn in talk.turns:
         if not turn.ended:  # the server has one open turn; it will never end this one
-            talk = _put(talk, abandon(turn, SUPERSEDED, now))
+            talk = put(talk, abandon(turn, SUPERSEDED, now))
         elif turn.answer and not turn.answer.is_over and not turn.answer.interrupted:
             if turn.answer.sounding:
                 orders.append(cmd.FlushPlayout(turn.answer.response_id))
             talk = _put_answer(talk, turn, replace(turn.answer, interrupted=True), now)
     talk = replace(talk, unclaimed=False)
-    return _begin(talk, item_id, now, settings)[0], tuple(orders)
+    return begin(talk, item_id, now, settings)[0], tuple(orders)
 
 
 def _end_turn(
@@ -251,13 +201,13 @@ def _end_turn(
     if turn is None:  # some servers forget speech_started, some say speech_stopped twice
         if not committed:
             return talk
-        talk, turn = _begin(talk, item_id, now, settings)
+        talk, turn = begin(talk, item_id, now, settings)
     if not turn.ended:
         end_at = _speech_end(talk, now, settings.silence_ms)
         turn = replace(turn, ended=True, stopped_at=now, speech_end_at=end_at)
     if committed and turn.nudges >= 2:
         turn = replace(turn, deadline=now + RESPONSE_GRACE_S)
-    return _put(talk, replace(turn, committed=turn.committed or committed))
+    return put(talk, replace(turn, committed=turn.committed or committed))
 
 
 def _speech_end(talk: Talk, now: float, silence_ms: int) -> float | None:
@@ -274,7 +224,7 @@ def _on_transcript(
     if turn is None or turn.outcome is not None:  # published as missing before, or said twice
         return talk
     known = replace(turn, outcome=outcome, transcript=text, transcript_at=now)
-    return _put(talk, replace(known, transcript_reason=reason))
+    return put(talk, replace(known, transcript_reason=reason))
 
 
 # --- the assistant -----------------------------------------------------------------------------
@@ -286,24 +236,24 @@ def _answering(
     """A new response belongs to the newest turn that the server ended and nobody answered."""
     waiting = [t for t in talk.turns if t.ended and t.answer is None and t.unanswered is None]
     for older in waiting[:-1]:
-        talk = _put(talk, replace(older, unanswered=SUPERSEDED))
+        talk = put(talk, replace(older, unanswered=SUPERSEDED))
     if waiting:
         turn = waiting[-1]
     else:
-        talk, turn = _begin(talk, None, now, settings)
+        talk, turn = begin(talk, None, now, settings)
         turn = replace(turn, ended=True)
     answer = Answer(response_id, interrupted=_open_turn(talk) is not None)
     turn = replace(turn, answer=replace(answer, deadline=now + STALL_S))
-    return _put(talk, turn), turn
+    return put(talk, turn), turn
 
 
 def _answer_of(
     talk: Talk, response_id: str, now: float, settings: TalkSettings
 ) -> tuple[Talk, Turn, Answer]:
     """Find the answer; one whose beginning we were not told begins here."""
-    for turn in talk.turns:
-        if turn.answer is not None and turn.answer.response_id == response_id:
-            return talk, turn, turn.answer
+    known = _turn_with(talk, response_id)
+    if known is not None and known.answer is not None and not known.gone:
+        return talk, known, known.answer
     talk, turn = _answering(talk, response_id, now, settings)
     assert turn.answer is not None
     return talk, turn, turn.answer
@@ -326,7 +276,7 @@ def _on_audio(
 
 def _on_done(talk: Talk, done: ev.ResponseDone, response_id: str, now: float) -> Step:
     turn = _turn_with(talk, response_id)
-    if turn is None or turn.answer is None or turn.answer.status is not None:
+    if turn is None or turn.answer is None or turn.answer.status is not None or turn.gone:
         return talk, ()  # the end of an answer that was given up, or of one we never heard of
     answer = replace(turn.answer, status=done.status, reason=done.reason, usage=done.usage)
     talk = _put_answer(talk, turn, answer, now)
@@ -342,7 +292,7 @@ def _on_started(talk: Talk, response_id: str, at: float) -> Talk:
     turn = _turn_with(talk, response_id)
     if turn is None or turn.answer is None or turn.answer.audio_at is not None:
         return talk
-    return _put(talk, replace(turn, answer=replace(turn.answer, audio_at=at)))
+    return put(talk, replace(turn, answer=replace(turn.answer, audio_at=at)))
 
 
 def _on_drained(talk: Talk, response_id: str, heard: bool, now: float) -> Talk:
@@ -355,7 +305,7 @@ def _on_drained(talk: Talk, response_id: str, heard: bool, now: float) -> Talk:
         answer = replace(answer, played_ms=0)
     elif answer.status == "completed":  # the interruption came too late to take anything away
         answer = replace(answer, interrupted=False)
-    return _put(talk, replace(turn, answer=answer))
+    return put(talk, replace(turn, answer=answer))
 
 
 def _on_flushed(talk: Talk, event: ev.PlayoutFlushed, now: float) -> Step:
@@ -385,7 +335,7 @@ def _on_tick(talk: Talk, now: float, silence_ms: int) -> Step:
     for turn in talk.turns:
         newer = any(other.opened_at > turn.opened_at for other in talk.turns)
         after, more = overdue.watch(turn, room, now, user_went_on=newer)
-        talk = _put(talk, after)
+        talk = put(talk, after)
         orders += more
     return talk, tuple(orders)
 
@@ -393,7 +343,7 @@ def _on_tick(talk: Talk, now: float, silence_ms: int) -> Step:
 # --- after every fact --------------------------------------------------------------------------
 
 
-def _settle(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
+def settle(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
     """Publish what is complete, each thing once; forget the turns that are over."""
     orders: list[cmd.Command] = []
     for turn in talk.turns:
@@ -406,7 +356,7 @@ def _settle(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
     return replace(talk, turns=tuple(t for t in talk.turns if not t.is_over)), tuple(orders)
 
 
-def _steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
+def steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
     """Order the capture thread what follows from the state, where it was ordered otherwise."""
     orders: list[cmd.Command] = []
     held = _open_turn(talk) is not None
@@ -430,28 +380,28 @@ def _steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
 # --- small parts -------------------------------------------------------------------------------
 
 
-def _begin(
-    talk: Talk, item_id: str | None, now: float, settings: TalkSettings
-) -> tuple[Talk, Turn]:
+def begin(talk: Talk, item_id: str | None, now: float, settings: TalkSettings) -> tuple[Talk, Turn]:
+    """Begin a turn; the oldest gives way where there are too many."""
     if len(talk.turns) >= MOST_TURNS:
-        talk = _put(talk, abandon(talk.turns[0], "too_many_turns", now))
+        talk = put(talk, abandon(talk.turns[0], "too_many_turns", now))
     counted, turn_id = talk.counted.begin(settings.report)
     turn = Turn(turn_id, item_id, now)
     return replace(talk, counted=counted, turns=(*talk.turns, turn)), turn
 
 
-def _put(talk: Talk, turn: Turn) -> Talk:
+def put(talk: Talk, turn: Turn) -> Talk:
+    """Put the new value of a turn in the place of the old one."""
     turns = tuple(turn if t.turn_id == turn.turn_id else t for t in talk.turns)
     return replace(talk, turns=turns)
 
 
 def _put_answer(talk: Talk, turn: Turn, answer: Answer, now: float) -> Talk:
     deadline = now + STALL_S if answer.status is None else speaker_deadline(answer, now)
-    return _put(talk, replace(turn, answer=replace(answer, deadline=deadline)))
+    return put(talk, replace(turn, answer=replace(answer, deadline=deadline)))
 
 
 def _turn_of(talk: Talk, item_id: str) -> Turn | None:
-    return next((t for t in talk.turns if t.item_id == item_id), None)
+    return next((t for t in talk.turns if t.item_id == item_id and not t.gone), None)
 
 
 def _turn_with(talk: Talk, response_id: str) -> Turn | None:

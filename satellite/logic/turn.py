@@ -82,6 +82,7 @@ class Turn:
     told_answer: bool = False
     answer: Answer | None = None
     unanswered: str | None = None  # why no answer will come
+    gone: bool = False  # its session is over: the ids of another session are not its own
     nudges: int = 0  # how often the watchdog acted
     deadline: float = 0.0  # of the next nudge while open, of the transcript or answer after
 

@@ -39,7 +39,7 @@ def no_stall_deadline(patch: pytest.MonkeyPatch) -> None:
 
 def play_on_over_the_user(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(talk, "_on_speech_started", lambda t, item, now, s: (
-        t if talk._turn_of(t, item) else talk._begin(t, item, now, s)[0], ()
+        t if talk._turn_of(t, item) else talk.begin(t, item, now, s)[0], ()
     ))  # fmt: skip
 
 

@@ -199,3 +199,20 @@ def test_an_endless_text_is_bounded() -> None:
     answer = stage.state.talk.turns[0].answer
     assert answer is not None
     assert len(answer.text) < 500_000
+
+
+def test_a_server_that_counts_its_items_anew_in_each_session() -> None:
+    stage = Stage().ready()
+    stage.speak("u1")
+    stage.answer("r1")
+    stage.tell(ev.LinkDown(1, "gone", code=1006))  # the first answer still sounds
+    stage.wait(1)
+    stage.server(ev.SessionCreated("realtime", None), ev.SessionUpdated())
+    stage.tell(ev.PlayoutDrained("r1"))
+    stage.speak("u1")
+    stage.server(ev.UserTranscript("u1", "Again."))
+    stage.answer("r1")
+    stage.tell(ev.PlayoutDrained("r1"))
+    first, second = stage.published(rec.TurnRecord)
+    assert (first.transcript, second.transcript) == (None, "Again.")
+    assert second.event_type == "answered"

@@ -1,0 +1,63 @@
+"""How a conversation ends that does not end by itself: no session, a lost one, our own end.
+
+Pure. Every turn that is owed something is published with a reason; none ends silently (law 7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from satellite.logic.talk import Step, Talk, TalkSettings, begin, put, settle, steer
+from satellite.logic.turn import abandon, cut_short, fail_answer
+from satellite.model import commands as cmd
+from satellite.model.audio import Instant
+
+LOST: Final = "connection_lost"
+STOPPED: Final = "stopped"
+CLAIM_S: Final = 30.0  # longer than a dead connection can stay unnoticed
+
+
+def give_up_utterance(talk: Talk, reason: str, now: Instant, settings: TalkSettings) -> Step:
+    """There is no session for what the user says: publish that, and ignore the rest of it."""
+    talk, turn = begin(talk, None, now.mono, settings)
+    lost = replace(turn, ended=True, unanswered=reason)
+    return settle(replace(put(talk, lost), discarding=talk.gate_open), now, settings)
+
+
+def lose_session(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
+    """The session is gone: end every turn with a reason; what was received is still played.
+
+    The rest of an utterance that has begun is not sent to the next session: half of it can mean
+    something else.
+    """
+    orders: list[cmd.Command] = []
+    talk = _claim_lost(replace(talk, discarding=talk.gate_open), now.mono, settings)
+    for turn in talk.turns:
+        lost = replace(abandon(turn, LOST, now.mono), gone=True)
+        if lost.answer is not None and lost.answer.status is None:
+            if lost.answer.sounding and not lost.answer.interrupted:
+                orders.append(cmd.EndPlay(lost.answer.response_id))
+            lost = replace(lost, answer=fail_answer(lost.answer, LOST, now.mono))
+        talk = put(talk, lost)
+    talk, published = settle(talk, now, settings)
+    talk, steering = steer(talk, now.mono, settings)
+    return talk, (*orders, *published, *steering)
+
+
+def stop(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
+    """The daemon ends: every turn ends with it, and says so."""
+    for turn in talk.turns:
+        ended = abandon(turn, STOPPED, now.mono)
+        if ended.answer is not None and not ended.answer.is_over:
+            ended = replace(ended, answer=cut_short(ended.answer, STOPPED, now.mono))
+        talk = put(talk, ended)
+    return settle(talk, now, settings)
+
+
+def _claim_lost(talk: Talk, now: float, settings: TalkSettings) -> Talk:
+    """Speech that went to a session which died before it said anything is a turn too."""
+    if not talk.unclaimed or now - talk.sent_at > CLAIM_S:
+        return replace(talk, unclaimed=False)
+    talk, turn = begin(replace(talk, unclaimed=False), None, now, settings)
+    return put(talk, replace(turn, ended=True))
