@@ -367,7 +367,7 @@ def steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
         orders.append(cmd.HoldGate(held))
     if shut != talk.shut:
         orders.append(cmd.ShutGate(shut))
-        if shut and talk.gate_open:
+        if shut and talk.gate_open and talk.unclaimed:
             # What has begun must not join what comes after the deafness, nor end at once if the
             # server took it as speech: as much silence as an item reaches back (decision 003).
             orders.append(cmd.AppendAudio(silence(settings.prefix_ms)))

@@ -334,6 +334,14 @@ def test_c36_what_has_begun_when_the_answer_begins_is_followed_by_silence() -> N
     assert quiet.pcm == silence(300)
 
 
+def test_a_hang_over_that_lasts_into_the_answer_costs_nothing() -> None:
+    stage = Stage().ready()
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
+    stage.server(ev.SpeechStarted("u1"), ev.SpeechStopped("u1"), ev.InputCommitted("u1"))
+    stage.tell(ev.Heard(VOICE, 0, None))
+    assert not only(stage.answer(), cmd.AppendAudio)
+
+
 def test_an_orderly_end_says_how_every_turn_ended() -> None:
     stage = Stage().ready()
     stage.speak()
