@@ -18,11 +18,15 @@ STOPPED: Final = "stopped"
 CLAIM_S: Final = 30.0  # longer than a dead connection can stay unnoticed
 
 
-def give_up_utterance(talk: Talk, reason: str, now: Instant, settings: TalkSettings) -> Step:
+def give_up_utterance(
+    talk: Talk, utterance: int, reason: str, now: Instant, settings: TalkSettings
+) -> Step:
     """There is no session for what the user says: publish that, and ignore the rest of it."""
     talk, turn = begin(talk, None, now.mono, settings)
     lost = replace(turn, ended=True, unanswered=reason)
-    return settle(replace(put(talk, lost), discarding=talk.gate_open), now, settings)
+    talk = put(talk, lost)
+    goes_on = talk.gate_open and utterance == talk.utterances
+    return settle(replace(talk, discarding=talk.discarding or goes_on), now, settings)
 
 
 def lose_session(talk: Talk, now: Instant, settings: TalkSettings) -> Step:

@@ -16,7 +16,7 @@ Rule 5: a failure that only a person can mend is retried slowly, never quickly (
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final
 
@@ -50,6 +50,15 @@ class LinkSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Sound that waits for a session: of which utterance, since when."""
+
+    utterance: int
+    at: float
+    pcm: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """One session at a time; ``number`` counts connections, so that old events are known."""
 
@@ -61,8 +70,7 @@ class Link:
     refusal: Refusal | None = None  # why there is no session; None once READY
     error: ev.ServerError | None = None  # the last one of a session that is not READY
     differences: tuple[str, ...] = ()  # settings that the server did not take
-    backlog: tuple[bytes, ...] = ()
-    backlog_at: float = 0.0
+    backlog: tuple[Waiting, ...] = ()
 
     def __repr__(self) -> str:
         return f"Link({self.phase.name}, {self.number}, failures={self.failures})"
@@ -91,26 +99,26 @@ def want(link: Link, now: float, settings: LinkSettings) -> Step:
     return after, (cmd.Connect(after.number),)
 
 
-def hear(link: Link, pcm: bytes, now: float, settings: LinkSettings) -> Step:
-    """Send sound, or keep it until there is a session."""
+def hear(link: Link, utterance: int, pcm: bytes, now: float, settings: LinkSettings) -> Step:
+    """Send sound of an utterance, or keep it until there is a session."""
     if link.phase is Phase.READY:
         return replace(link, deadline=now + settings.idle_close_s), (cmd.AppendAudio(pcm),)
+    return replace(link, backlog=(*link.backlog, Waiting(utterance, now, pcm))), ()
+
+
+def drop_utterance(link: Link, utterance: int) -> Link:
+    """Forget what waits of one utterance."""
+    return replace(link, backlog=tuple(w for w in link.backlog if w.utterance != utterance))
+
+
+def stale_utterance(link: Link, now: float) -> int | None:
+    """The oldest utterance that waits, where it can no longer be answered."""
     if not link.backlog:
-        link = replace(link, backlog_at=now)
-    return replace(link, backlog=(*link.backlog, pcm)), ()
-
-
-def drop_backlog(link: Link) -> Link:
-    """Forget the sound that waits."""
-    return replace(link, backlog=())
-
-
-def is_stale(link: Link, now: float) -> bool:
-    """True when the sound that waits can no longer be answered."""
-    if not link.backlog:
-        return False
+        return None
+    oldest = link.backlog[0]
     fatal = link.refusal is not None and link.refusal.again is Again.SLOWLY
-    return now - link.backlog_at > PATIENCE_S or (link.phase is Phase.DOWN and fatal)
+    stale = now - oldest.at > PATIENCE_S or (link.phase is Phase.DOWN and fatal)
+    return oldest.utterance if stale else None
 
 
 def step(link: Link, event: ev.Event, now: float, settings: LinkSettings) -> Step:
@@ -170,7 +178,7 @@ def _on_ready(link: Link, differences: tuple[str, ...], now: float, settings: Li
         deadline=now + settings.idle_close_s,
         backlog=(),
     )
-    return ready, tuple(cmd.AppendAudio(pcm) for pcm in link.backlog)
+    return ready, tuple(cmd.AppendAudio(waiting.pcm) for waiting in link.backlog)
 
 
 def _on_refused_settings(

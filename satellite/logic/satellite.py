@@ -87,7 +87,8 @@ def _hear(state: State, event: ev.Heard, now: Instant, settings: Settings) -> St
     link = state.link
     orders: tuple[cmd.Command, ...] = ()
     if not state.talk.discarding:
-        link, orders = link_.hear(link, event.pcm, now.mono, settings.link)
+        utterance = talk.utterances
+        link, orders = link_.hear(link, utterance, event.pcm, now.mono, settings.link)
     link, more = link_.want(link, now.mono, settings.link)
     return replace(state, link=link, talk=talk), (*orders, *more, *rest)
 
@@ -136,12 +137,13 @@ def _lose_session(
 
 
 def _give_up_stale(state: State, now: Instant, settings: Settings) -> Step:
-    if not link_.is_stale(state.link, now.mono):
+    utterance = link_.stale_utterance(state.link, now.mono)
+    if utterance is None:
         return state, ()
     refusal = state.link.refusal
     reason = refusal.code if refusal is not None else "no_session"
-    talk, orders = endings.give_up_utterance(state.talk, reason, now, settings.talk)
-    return replace(state, link=link_.drop_backlog(state.link), talk=talk), orders
+    talk, orders = endings.give_up_utterance(state.talk, utterance, reason, now, settings.talk)
+    return replace(state, link=link_.drop_utterance(state.link, utterance), talk=talk), orders
 
 
 def _announce(state: State, shown: tuple[cmd.Command, ...]) -> Step:

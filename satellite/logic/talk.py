@@ -47,6 +47,7 @@ class Talk:
 
     turns: tuple[Turn, ...] = ()  # those that are not over, oldest first
     counted: report.Counted = field(default_factory=report.Counted)
+    utterances: int = 0  # how often the gate opened
     gate_open: bool = False
     discarding: bool = False  # the rest of this utterance cannot be answered
     speech_at: float | None = None  # when a local speech frame last ended
@@ -100,7 +101,8 @@ def count_sent(talk: Talk, orders: tuple[cmd.Command, ...]) -> Talk:
 def _decide(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> Step:
     match event:
         case ev.GateOpened() if not talk.shut:  # else it opened before it heard that it is shut
-            return replace(talk, gate_open=True, discarding=False), ()
+            utterances = talk.utterances + 1
+            return replace(talk, gate_open=True, discarding=False, utterances=utterances), ()
         case ev.Heard(_, speech_ms, speech_at):
             return _hear(talk, speech_ms, speech_at, now.mono, settings), ()
         case ev.GateClosed(too_long):

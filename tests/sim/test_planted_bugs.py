@@ -50,10 +50,10 @@ def forget_the_turns_of_a_lost_session(patch: pytest.MonkeyPatch) -> None:
 def stream_before_the_settings(patch: pytest.MonkeyPatch) -> None:
     original = link.hear
 
-    def hear(one: link.Link, pcm: bytes, now: float, settings: Any) -> Any:
+    def hear(one: link.Link, *rest: Any) -> Any:
         if one.phase is link.Phase.CONFIGURING:
             one = replace(one, phase=link.Phase.READY)
-        return original(one, pcm, now, settings)
+        return original(one, *rest)
 
     patch.setattr(link, "hear", hear)
 

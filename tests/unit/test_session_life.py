@@ -261,3 +261,16 @@ def test_the_next_deadline_is_never_in_the_past_for_long() -> None:
         stage.tell(ev.Tick(stage.now))
         due = deadline(stage.state)
         assert due is None or due > stage.now
+
+
+def test_two_utterances_without_a_session_are_given_up_one_by_one() -> None:
+    stage = Stage().start()
+    stage.tell(ev.MicReady())
+    for _ in range(2):
+        stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
+        stage.tell(ev.GateClosed(too_long=False))
+        stage.now += 5.5
+        stage.tell(ev.Tick(stage.now))
+    assert len(stage.published(rec.TurnRecord)) == 1
+    sent = stage.server(ev.SessionCreated("realtime", None), ev.SessionUpdated())
+    assert only(sent, cmd.AppendAudio) == [cmd.AppendAudio(VOICE)]  # the second is young enough
