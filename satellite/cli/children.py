@@ -83,7 +83,7 @@ class Child:
 def tail(log: Path) -> str:
     """The last thing a process said."""
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1].removeprefix("satellite: ") if lines else "it said nothing"
 
 
 def free_port() -> int:
