@@ -49,13 +49,12 @@ class HomeResponder:
         self._now = now
 
     def answer(self, text: str, offered: Sequence[dict[str, Any]]) -> Say | Call:
-        plain = plain_words(text)
+        plain = plain_words(text).removeprefix("please ").removesuffix(" please")
         if not plain:
             return Say("I did not hear any words.")
         skill = self._skill(text, plain)
         if skill is not None:
             return Say(skill)
-        plain = plain.removeprefix("please ").removesuffix(" please")
         intent = self._home.intent(plain)
         if intent is not None and not home.is_home(intent):
             intent = None

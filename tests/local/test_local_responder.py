@@ -35,6 +35,7 @@ TURN_ON = tool("HassTurnOn", name=STRING, area=STRING, domain={"type": "array", 
     ("heard", "said"),
     [
         ("What time is it?", "It is 3:07 PM."),
+        ("What's the time, please?", "It is 3:07 PM."),
         ("What is the date today?", "It is Saturday, November 21st."),
         ("What day is it?", "It is Saturday, November 21st."),
         ("What is seventeen plus twenty-five?", "That is 42."),
