@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _read_key(file: Path) -> str:
     try:
-        key = file.read_text(encoding="utf-8").strip()
+        key = file.read_text(encoding="utf-8").strip().partition("\n")[0].strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(f"Cannot read --api-key-file {file}: {type(error).__name__}") from None
     if not key:

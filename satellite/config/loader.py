@@ -113,7 +113,9 @@ def _format(source: str, line: int, key: str, sentence: str) -> str:
 
 def _read_section(kind: type[Any], node: Node, path: str, reading: _Reading) -> Any:
     if isinstance(node, Scalar) and node.is_null:
-        return kind()  # all of its keys are commented out
+        if node.text and path:  # null was written, as if it could be switched off
+            reading.refuse(node.line, path, "cannot be switched off with null; delete the line")
+        return kind()  # else all of its keys are commented out
     if not isinstance(node, nodes.Mapping):
         sentence = node.sentence if isinstance(node, Refused) else _NOT_A_SECTION
         reading.refuse(node.line, path, sentence)

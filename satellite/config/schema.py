@@ -237,7 +237,7 @@ class Mqtt:
         "localhost",
         "Name or address of your MQTT broker, such as homeassistant.local.",
         active="localhost",
-        pattern=r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+",
+        pattern=r"[A-Za-z0-9._-]+|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*",
         wording="a host name or an address, without scheme and port",
     )
     port: int | None = setting(

@@ -25,6 +25,7 @@ _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{0,15})?|[+-]?\.[0-9]{1,15
 # YAML's own opinion of a text without quotes: it reads 12:30:45 as 45045, and 127.0.0.1 as a text.
 _READ_AS: Final = {"int": "a number", "float": "a number", "timestamp": "a date"}
 _YAML: Final = yaml.resolver.Resolver()
+_QUOTED_TAG: Final = re.compile("!(secret|env|credential) +[A-Za-z0-9_]+")
 _API_KEY: Final = re.compile(r"\b(sk-|ek_|xai-|gsk_)(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16,}")
 _LONG_RANDOM: Final = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])\S{20,}")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
@@ -92,7 +93,9 @@ def _no_value(about: Setting, default: Any) -> str:
 
 
 def _read_bool(node: Scalar) -> bool:
-    value = _BOOLS.get(node.text.lower()) if node.plain else None
+    value = _BOOLS.get(node.text.lower())
+    if value is not None and not node.plain:
+        raise WrongError(f"is {shown(node.text)} in quotes; remove the quotes")
     if value is None:
         raise WrongError(f"is {shown(node.text)}, must be true or false")
     return value
@@ -162,6 +165,10 @@ def _read_text(node: Scalar, about: Setting, sources: Sources) -> str:
 
 def _in_clear(node: Scalar, about: Setting) -> str:
     text = node.text
+    if about.keep_as and not node.plain and _QUOTED_TAG.fullmatch(text):
+        raise WrongError("has quotes around the !; remove the quotes")
+    if about.keep_as and text.startswith("$"):
+        raise WrongError("is not filled in from the environment like that; write !env NAME")
     if _API_KEY.search(text) or (about.keep_as and text):
         name = about.keep_as or "NAME"
         raise WrongError(

@@ -58,7 +58,9 @@ def _check_key(given: str | None, wanted: str | None) -> None:
     if given is None:
         refusal = Refusal(None, "Missing bearer or basic authentication in header")
         raise Closed(refusal, 3000)
-    if not hmac.compare_digest(given.encode(), f"Bearer {wanted}".encode()):
+    scheme, _, key = given.partition(" ")
+    same = hmac.compare_digest(key.strip().encode(errors="replace"), wanted.encode())
+    if scheme.lower() != "bearer" or not same:
         raise Closed(Refusal("invalid_api_key", "Incorrect API key provided."), 3000)
 
 

@@ -139,7 +139,7 @@ class Conversation:
         for item in reversed(self._items):
             if item.type == "function_call_output" or item.role == "user":
                 return item
-            if item.role == "assistant":
+            if item.role == "assistant" or item.type == "function_call":
                 return None
         return None
 

@@ -33,6 +33,11 @@ _SWITCH: Final = re.compile(
     r"(?:please )?(?:turn|switch) (?:(?P<a>on|off) (?:the |my )?(?P<b>.+)"
     r"|(?:the |my )?(?P<c>.+) (?P<d>on|off))"
 )
+# A condition, a time, a second wish or no name at all: half of such a sentence must not be obeyed.
+_MORE_THAN_A_NAME: Final = frozenset(
+    ("after", "all", "and", "at", "before", "but", "everything", "except", "if", "in", "it", "not",
+     "off", "on", "or", "that", "then", "them", "this", "unless", "until", "when", "while")
+)  # fmt: skip
 _NOT_HOME: Final = frozenset({"HassRespond", "HassNevermind"})
 _LONGEST: Final = 200  # characters; a request is a sentence, and matching grows with length
 
@@ -89,8 +94,11 @@ def _switched(text: str) -> Intent | None:
     found = _SWITCH.fullmatch(text)
     if found is None:
         return None
+    thing = found["b"] or found["c"]
+    if _MORE_THAN_A_NAME & set(thing.split()):
+        return None
     name = "HassTurnOn" if (found["a"] or found["d"]) == "on" else "HassTurnOff"
-    return Intent(name, {"name": found["b"] or found["c"]})
+    return Intent(name, {"name": thing})
 
 
 def load(

@@ -47,10 +47,14 @@ class InputBuffer:
         end = min(max(end, 0), len(self._kept))
         pcm = bytes(self._kept[begin:end])
         self._drop(end)
+        if end_ms is None:
+            self._unheard.clear()
         return pcm
 
     def clear(self) -> None:
+        """Half a sample goes too: the next append begins a new one."""
         self._drop(len(self._kept))
+        self._unheard.clear()
 
     def _drop(self, size: int) -> None:
         del self._kept[:size]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import textwrap
 from typing import Any, Final
 
 from satellite.local.conversation import Item, audio_ms, audio_tokens, text_tokens
@@ -18,12 +19,18 @@ Event = dict[str, Any]
 
 _DELTA_BYTES: Final = 200 * 48  # 200 ms of sound in one delta
 _ARGUMENT_CHARS: Final = 64  # of a function call's arguments in one delta
+_LONGEST_SENTENCE: Final = 200  # characters; 2.5 kB of memory and 2 ms each while it is spoken
+_LONGEST_TEXT: Final = 4_000  # about four minutes of speech
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+(?=\S)")
 
 
 def sentences(text: str) -> list[str]:
-    """What is spoken at once: the first sound waits for the first sentence only."""
-    parts = [part for part in _SENTENCE.split(text.strip()) if part]
+    """What is spoken at once: the first sound waits for the first sentence only.
+
+    A sentence without an end is cut between words: the synthesiser's time and memory grow with it.
+    """
+    wholes = _SENTENCE.split(text.strip()[:_LONGEST_TEXT])
+    parts = [part for whole in wholes for part in textwrap.wrap(whole, _LONGEST_SENTENCE)]
     return [part + " " for part in parts[:-1]] + parts[-1:]
 
 

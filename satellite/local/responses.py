@@ -129,8 +129,8 @@ class Responses:
     def _put(self, response: Response, question: Item | None) -> None:
         if question is None:
             instructions = response.settings.instructions
-            if instructions:
-                self._ask(response, instructions)
+            if instructions:  # they are no request of the user: no tool is called for them
+                self._outbox.work(Answer(response.id, instructions, ()))
             else:
                 self._say(response, _GREETING)
         elif question.type == "function_call_output":

@@ -76,6 +76,9 @@ class Session:
             self._on[event["type"]](event)
         except Refusal as refusal:
             self._outbox.refuse(refusal, event_id)
+        except RecursionError:
+            nested = Refusal("invalid_json", "The message is nested too deeply.")
+            self._outbox.refuse(nested, event_id)
         return self._outbox.flush()
 
     @property

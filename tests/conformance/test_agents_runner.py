@@ -17,9 +17,9 @@ async def _turn(url: str, speech: bytes) -> tuple[list[dict], list[str], list[st
     said: list[str] = []
 
     @function_tool(name_override="HassTurnOn")
-    def turn_on(area: str) -> str:
+    def turn_on(area: str, domain: str) -> str:
         """Turn on what is in a room."""
-        calls.append({"area": area})
+        calls.append({"area": area, "domain": domain})
         return '{"speech": "The kitchen light is on."}'
 
     agent = RealtimeAgent(name="home", instructions="Be brief.", tools=[turn_on])
@@ -50,6 +50,6 @@ def test_agents_runner_holds_a_turn_with_a_tool_call(
     real_server: str, say: Callable[..., bytes]
 ) -> None:
     calls, types, said = asyncio.run(_run(real_server, say(_SPEECH) + bytes(96_000)))
-    assert calls == [{"area": "kitchen"}]
+    assert calls == [{"area": "kitchen", "domain": "light"}]
     assert types.index("tool_start") < types.index("tool_end") < types.index("audio")
     assert said == ["The kitchen light is on."]

@@ -152,13 +152,56 @@ def test_any_schema_is_survived(parameters: object) -> None:
         ('{"error":"no such device"}', "That did not work: no such device"),
         ('{"success":false}', "That did not work."),
         ('{"ok":true}', "Done."),
-        ("", "Done."),
+        ("", "I got no answer."),
+        ('{"status":"error"}', "That did not work."),
+        ('{"status":"failed","reason":"offline"}', "That did not work: offline"),
+        ('{"success":"false"}', "That did not work."),
+        ('{"success":0}', "That did not work."),
+        ('{"errors":["x"]}', "That did not work."),
+        (
+            '{"isError":true,"content":[{"type":"text","text":"No device"}]}',
+            "That did not work: No device",
+        ),
+        ('{"data":{"success":[],"failed":[{"name":"kitchen"}]}}', "That did not work."),
+        ('{"response":{"response_type":"error"}}', "That did not work."),
+        ('{"code":404,"detail":"not found"}', "That did not work: not found"),
+        ('{"state":"unavailable"}', "It is unavailable."),
+        ('{"locked":false}', "I got an answer that I do not understand."),
+        ("null", "I got an answer that I do not understand."),
         ("It is on now.", "It is on now."),
-        ("[1]", "Done."),
+        ("[1]", "I got an answer that I do not understand."),
     ],
 )
 def test_a_tools_output_is_spoken(local: HomeResponder, output: str, said: str) -> None:
     assert local.report(output) == Say(said)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Turn the light on and off",
+        "Turn on the kitchen light and turn off the fan",
+        "Turn off all the lights except the kitchen",
+        "Turn off the heating at midnight",
+        "Turn off the light when I leave",
+        "Turn it off",
+    ],
+)
+def test_half_of_a_request_is_never_carried_out(local: HomeResponder, sentence: str) -> None:
+    offered = [tool(name, name=STRING) for name in ("HassTurnOn", "HassTurnOff")]
+    assert isinstance(local.answer(sentence, offered), Say)
+
+
+def test_a_tool_that_does_not_know_all_of_the_request_is_not_called(local: HomeResponder) -> None:
+    rooms = tool("HassTurnOff", name=STRING, area=STRING)
+    assert isinstance(local.answer("Turn off the kitchen lights.", [rooms]), Say)
+    german = tool("HassTurnOn", name={"type": "string", "enum": ["Lampe"]})
+    assert isinstance(local.answer("Turn on the kitchen light.", [german]), Say)
+
+
+def test_a_sentence_goes_only_to_a_tool_for_spoken_requests(local: HomeResponder) -> None:
+    for name in ("send_sms", "run_shell"):
+        assert isinstance(local.answer("Lock the front door.", [tool(name, text=STRING)]), Say)
 
 
 @given(st.text())

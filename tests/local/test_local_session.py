@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from local_bench import Client, error, types
 
 from satellite.local import client_events
+from satellite.local.input_buffer import InputBuffer
+from satellite.local.response import sentences
 
 PCM = {"type": "audio/pcm", "rate": 24000}
 
@@ -257,3 +259,27 @@ def test_an_error_never_repeats_much_of_what_was_sent(client: Client) -> None:
     secret = "x" * 40 + "SECRET" * 200
     refused = error(client.update(tool_choice=secret))
     assert len(refused["message"]) < 300
+
+
+def test_s2_a_deeply_nested_update_is_told_and_survived(client: Client) -> None:
+    nested = '{"a":' * 600 + "1" + "}" * 600
+    tool = '{"type":"function","name":"t","parameters":' + nested + "}"
+    message = '{"type":"session.update","session":{"type":"realtime","tools":[' + tool + "]}}"
+    told = client.raw(message)
+    assert types(told) in (["error"], ["session.updated"])
+    assert types(client.update(instructions="still here")) == ["session.updated"]
+
+
+def test_half_a_sample_does_not_shift_what_comes_after_a_clear() -> None:
+    buffer = InputBuffer()
+    buffer.append(b"\x01")
+    buffer.clear()
+    buffer.append(b"\x02\x03")
+    assert buffer.hear() == b"\x02\x03"
+
+
+@given(st.text(max_size=3000))
+def test_no_sentence_is_long_and_no_word_is_lost(text: str) -> None:
+    parts = sentences(text)
+    assert all(len(part) <= 201 for part in parts)
+    assert "".join("".join(parts).split()) == "".join(text.split())
