@@ -80,7 +80,10 @@ def parse(text: str) -> Node | None:
     try:
         return _Builder(parser).document()
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        mark = error.problem_mark
+        if "quoted scalar" in (error.context or "") and error.context_mark:
+            mark = error.context_mark  # where the quote was opened; the problem is the end of file
+        line = mark.line + 1 if mark else 0
         raise UnreadableError(line, _sentence(text, line, error.problem or "")) from None
     except yaml.YAMLError:
         raise UnreadableError(0, "is not valid YAML") from None

@@ -121,7 +121,7 @@ class Gate:
         500,
         "So much sound from before the gate opened is sent too, so that no first word is cut.",
         low=0,
-        high=5000,
+        high=7000,  # more than the most prefix_padding_ms and onset_ms
     )
     hangover_ms: int = setting(
         700,
