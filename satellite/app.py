@@ -71,8 +71,7 @@ class App:
         ):
             if not stop(max(0.1, min(0.7, end - time.monotonic()))):
                 log.warning("the %s did not stop in time; it ends with the process", name)
-        farewell = f"{self.base_topic}/{mqtt.STATUS}"
-        self.bus.stop(farewell, mqtt.OFFLINE, max(0.1, end - time.monotonic()))
+        self.bus.stop(max(0.1, end - time.monotonic()))
 
 
 def build(config: Config, notifier: Notifier) -> App:
@@ -83,8 +82,8 @@ def build(config: Config, notifier: Notifier) -> App:
     differences = functools.partial(realtime.differences, session.wanted())
     decode = server_events.Decoder(differences, secret=config.realtime.api_key)
     link = realtime_link.RealtimeLink(_endpoint(config), decode, inbox.post_patiently)
-    will_topic = f"{base_topic}/{mqtt.STATUS}"
-    bus = mqtt_link.MqttLink(_broker(config), will_topic, mqtt.OFFLINE, inbox.post)
+    will = mqtt.status(base_topic, mqtt.OFFLINE)
+    bus = mqtt_link.MqttLink(_broker(config), will, inbox.post)
     capture = Capture(
         _source(config),
         voice.make_judge(config.gate.aggressiveness),

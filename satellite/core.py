@@ -112,7 +112,7 @@ class Core:
                 case cmd.Disconnect():
                     self._outside.link.disconnect()
                 case cmd.AnnounceOnline():
-                    self._send_to_bus(mqtt.status(self._wire.base_topic, mqtt.ONLINE))
+                    self._outside.bus.publish(mqtt.status(self._wire.base_topic, mqtt.ONLINE))
                 case cmd.Exit(code):
                     self._exit = code
                 case cmd.Restart():
@@ -132,16 +132,8 @@ class Core:
         if isinstance(record, rec.State):
             self._log_problems(record)
         wire = self._wire
-        self._send_to_bus(mqtt.encode(record, wire.base_topic, retain_text=wire.retain_text))
-
-    def _send_to_bus(self, message: mqtt.Message) -> None:
         self._outside.bus.publish(
-            message.topic,
-            message.payload,
-            qos=message.qos,
-            retain=message.retain,
-            expiry_s=message.expiry_s,
-            queued=message.queued,
+            mqtt.encode(record, wire.base_topic, retain_text=wire.retain_text)
         )
 
     def _log_error(self, error: ev.ServerError) -> None:

@@ -66,7 +66,7 @@ def main() -> None:
         realtime = {"provider": "compatible", "url": url, "model": "local"}
         mqtt = {"host": "127.0.0.1", "port": port}
         path.write_text(yaml.safe_dump({"name": demo.NAME, "realtime": realtime, "mqtt": mqtt}))
-        inbox = stack.enter_context(demo._onlooker(port))
+        inbox = stack.enter_context(demo.onlooker(port))
         command = [sys.executable, "-m", "satellite", "run", "-c", str(path)]
         daemon = subprocess.Popen(command, env={**os.environ, **card.env})
         stack.callback(daemon.kill)

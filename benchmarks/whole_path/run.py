@@ -69,7 +69,7 @@ def hold(recordings: list[Path]) -> tuple[list[dict[str, Any]], list[float], dic
         }
         path = folder / "config.yaml"
         path.write_text(yaml.safe_dump(config))
-        inbox = stack.enter_context(demo._onlooker(port))
+        inbox = stack.enter_context(demo.onlooker(port))
         daemon = stack.enter_context(children.daemon(folder, path))
         while True:
             try:
@@ -85,7 +85,7 @@ def hold(recordings: list[Path]) -> tuple[list[dict[str, Any]], list[float], dic
             if topic.endswith("/turn"):
                 turns.append(payload)
                 print(f"  {len(turns):3d}  {payload['transcript']}", file=sys.stderr)
-            if demo._is_over(topic, payload):
+            if demo.is_over(topic, payload):
                 return turns, delays, memory(daemon.process)
 
 

@@ -23,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from satellite.errors import SetupError
 from satellite.inbox import Post
 from satellite.model import events as ev
+from satellite.model.ports import Message
 
 KEEPALIVE_S: Final = 15
 MOST_QUEUED: Final = 100  # paho's own bound is none: 1 MB an hour without a broker
@@ -51,8 +52,9 @@ class Broker:
 class MqttLink:
     """Owns the client. ``publish`` may be called from any thread and returns at once."""
 
-    def __init__(self, broker: Broker, will_topic: str, will: bytes, post: Post) -> None:
+    def __init__(self, broker: Broker, will: Message, post: Post) -> None:
         self._broker = broker
+        self._will = will
         self._post = post
         self._complained = ""
         client = paho.Client(
@@ -63,7 +65,7 @@ class MqttLink:
         )
         client.max_queued_messages_set(MOST_QUEUED)
         client.reconnect_delay_set(1, 10)
-        client.will_set(will_topic, will, qos=1, retain=True)
+        client.will_set(will.topic, will.payload, will.qos, will.retain)
         if broker.username is not None:
             client.username_pw_set(broker.username, broker.password)
         if broker.tls:
@@ -88,32 +90,25 @@ class MqttLink:
         )
         self._client.loop_start()
 
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int,
-        retain: bool,
-        expiry_s: int | None,
-        queued: bool,
-    ) -> None:
+    def publish(self, message: Message) -> None:
         """Send one message; without a connection at most MOST_QUEUED of the queued ones wait."""
-        if not queued and not self._up:
+        if not message.queued and not self._up:
             return
+        payload = message.payload
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.ContentType = "text/plain" if payload[:1] != b"{" else "application/json"
-        if expiry_s is not None:
-            properties.MessageExpiryInterval = expiry_s
-        info = self._client.publish(topic, payload, qos, retain, properties)
+        if message.expiry_s is not None:
+            properties.MessageExpiryInterval = message.expiry_s
+        info = self._client.publish(message.topic, payload, message.qos, message.retain, properties)
         if info.rc == paho.MQTT_ERR_QUEUE_SIZE:
             self._complain(f"the broker is away and {MOST_QUEUED} messages wait; one was dropped")
 
-    def stop(self, topic: str, farewell: bytes, timeout_s: float) -> None:
-        """Say the last word ourselves, because an orderly end suppresses the will; then end."""
+    def stop(self, timeout_s: float) -> None:
+        """Say the will ourselves, because an orderly end suppresses it; then end."""
         deadline = time.monotonic() + timeout_s
         if self._up:
-            info = self._client.publish(topic, farewell, qos=1, retain=True)
+            will = self._will
+            info = self._client.publish(will.topic, will.payload, will.qos, will.retain)
             try:
                 info.wait_for_publish(timeout_s * 0.7)
             except (RuntimeError, ValueError):

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         url = stack.enter_context(children.server(folder))
         page.say(f"      ready after {time.monotonic() - began:.1f} s at {url}")
         config = _write_config(folder, recordings, url, port)
-        inbox = stack.enter_context(_onlooker(port))
+        inbox = stack.enter_context(onlooker(port))
         heard = f"hears {len(recordings)} recordings" if recordings else "hears the microphone"
         page.say(f"[3/3] satellite: {heard}; what follows is read back from MQTT\n")
         daemon = stack.enter_context(children.daemon(folder, config))
@@ -112,7 +112,7 @@ def _write_config(folder: Path, recordings: list[str], url: str, port: int) -> P
 
 
 @contextlib.contextmanager
-def _onlooker(port: int) -> Iterator[SimpleQueue[Seen]]:
+def onlooker(port: int) -> Iterator[SimpleQueue[Seen]]:
     """Subscribe to all that the satellite says; yield the queue of what arrives."""
     import paho.mqtt.client as paho
     from paho.mqtt.enums import CallbackAPIVersion
@@ -161,11 +161,12 @@ def _look_on(
                 continue
             last = time.monotonic()
             page.show(topic.removeprefix(f"{BASE}/"), payload)
-            if until_over and _is_over(topic, payload):
+            if until_over and is_over(topic, payload):
                 return
 
 
-def _is_over(topic: str, payload: dict[str, Any] | str) -> bool:
+def is_over(topic: str, payload: dict[str, Any] | str) -> bool:
+    """True when the recordings have ended and nothing is owed any more."""
     if topic != f"{BASE}/state" or isinstance(payload, str):
         return False
     ended = any(problem["code"] == "recording_ended" for problem in payload["problems"])

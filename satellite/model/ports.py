@@ -5,6 +5,7 @@ Devices (Source, Sink) are owned by one thread each: only that thread calls them
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -70,19 +71,25 @@ class RealtimeLink(Protocol):
         """Drop the connection, if any; no event is owed for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One publication. ``expiry_s`` is the MQTT 5 message expiry, None for never.
+
+    ``queued``: it waits while the broker is away; a state does not, the present one is sent anew.
+    """
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    expiry_s: int | None
+    queued: bool
+
+
 class Bus(Protocol):
     """The MQTT connection. All methods return at once."""
 
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int,
-        retain: bool,
-        expiry_s: int | None,
-        queued: bool,
-    ) -> None:
+    def publish(self, message: Message) -> None:
         """Send one message; without a connection it waits if ``queued``, else it is dropped."""
 
 

@@ -6,32 +6,17 @@ for it, and expires at the broker: an order carried out minutes late is worse th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
 from satellite.model import records as rec
+from satellite.model.ports import Message
 
 ONLINE: Final = b"online"
 OFFLINE: Final = b"offline"
 STATUS: Final = "status"
 EVENT_EXPIRY_S: Final = 120  # home-assistant-mqtt.md 3.2
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One publication. ``expiry_s`` is the MQTT 5 message expiry, None for never.
-
-    ``queued``: it waits while the broker is away; a state does not, the present one is sent anew.
-    """
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    expiry_s: int | None
-    queued: bool
 
 
 def base(prefix: str, name: str) -> str:

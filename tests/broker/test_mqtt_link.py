@@ -19,9 +19,12 @@ from satellite.adapters.mqtt_link import MOST_QUEUED, Broker, MqttLink
 from satellite.cli.children import free_port
 from satellite.errors import SetupError
 from satellite.model import events as ev
+from satellite.model.ports import Message
+from satellite.wire import mqtt
 
 T = TypeVar("T")
-STATUS = "satellite/kitchen/status"
+WILL = mqtt.status("satellite/kitchen", mqtt.OFFLINE)
+STATUS = WILL.topic
 
 
 class Bus:
@@ -30,7 +33,7 @@ class Bus:
     def __init__(self, port: int, **more: str) -> None:
         self.events: SimpleQueue[ev.Event] = SimpleQueue()
         broker = Broker("127.0.0.1", port, "satellite-kitchen", **more)  # type: ignore[arg-type]
-        self.link = MqttLink(broker, STATUS, b"offline", self.events.put)
+        self.link = MqttLink(broker, WILL, self.events.put)
         self.link.start()
 
     def until(self, kind: type[T], timeout_s: float = 10.0) -> T:
@@ -45,7 +48,7 @@ class Bus:
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         expiry, text = (None, False) if retain else (120, True)
-        self.link.publish(topic, payload, qos=1, retain=retain, expiry_s=expiry, queued=text)
+        self.link.publish(Message(topic, payload, 1, retain, expiry, text))
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def bus() -> Iterator[Callable[..., Bus]]:
 
     yield make
     for one in made:
-        one.link.stop(STATUS, b"offline", 2)
+        one.link.stop(2)
 
 
 Look = Callable[[int], Onlooker]
@@ -78,7 +81,7 @@ def test_birth_messages_and_farewell_arrive(
     assert message.properties is not None
     assert 0 < message.properties.MessageExpiryInterval <= 120
     assert message.properties.ContentType == "application/json"
-    one.link.stop(STATUS, b"offline", 2)
+    one.link.stop(2)
     look.until(STATUS, b"offline")
     late = onlooker(port).until(STATUS)
     assert (late.payload, late.retain) == (b"offline", True)
@@ -173,11 +176,11 @@ def test_a_tls_handshake_that_never_ends_does_not_hold_the_end() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         broker = Broker("127.0.0.1", port, "x", tls=True)
-        link = MqttLink(broker, STATUS, b"offline", lambda event: None)
+        link = MqttLink(broker, WILL, lambda event: None)
         link.start()
         time.sleep(0.5)
         before = time.monotonic()
-        link.stop(STATUS, b"offline", 1)
+        link.stop(1)
         assert time.monotonic() - before < 1.5
     for thread in set(threading.enumerate()) - before_us:
         thread.join(10)
@@ -190,7 +193,7 @@ def test_a_ca_file_that_is_none(tmp_path: Path) -> None:
     ca_file.write_text("hello\n")
     broker = Broker("127.0.0.1", 1, "x", tls=True, ca_file=str(ca_file))
     with pytest.raises(SetupError, match="holds no certificate in PEM form"):
-        MqttLink(broker, STATUS, b"offline", lambda event: None)
+        MqttLink(broker, WILL, lambda event: None)
 
 
 def test_texts_that_the_owner_lets_the_broker_keep_wait_too(
@@ -199,8 +202,8 @@ def test_texts_that_the_owner_lets_the_broker_keep_wait_too(
     port = free_port()
     one = bus(port)
     one.until(ev.BusDown)
-    text = {"qos": 1, "retain": True, "expiry_s": None, "queued": True}
-    one.link.publish("satellite/kitchen/transcript", b'{"seq":1}', **text)  # type: ignore[arg-type]
+    kept = Message("satellite/kitchen/transcript", b'{"seq":1}', 1, True, None, queued=True)
+    one.link.publish(kept)
     mosquitto(port=port)
     one.until(ev.BusUp, 15)
     assert onlooker(port).until("satellite/kitchen/transcript").payload == b'{"seq":1}'

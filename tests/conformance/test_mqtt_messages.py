@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from satellite.model import records as rec
+from satellite.model.ports import Message
 from satellite.wire import mqtt
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "mqtt"
@@ -65,7 +66,7 @@ def test_a_wrong_payload_does_not_obey() -> None:
 def test_what_was_said_is_retained_only_on_request_and_expires() -> None:
     record = RECORDS[1]
     message = mqtt.encode(record, "satellite/kitchen", retain_text=False)
-    assert message == mqtt.Message(
+    assert message == Message(
         "satellite/kitchen/transcript", message.payload, 1, False, expiry_s=120, queued=True
     )
     assert mqtt.encode(record, "satellite/kitchen", retain_text=True).retain
@@ -76,4 +77,4 @@ def test_state_and_status_are_retained() -> None:
     state = mqtt.encode(RECORDS[0], "satellite/kitchen", retain_text=False)
     assert (state.topic, state.retain, state.qos) == ("satellite/kitchen/state", True, 1)
     birth = mqtt.status("satellite/kitchen", mqtt.ONLINE)
-    assert birth == mqtt.Message("satellite/kitchen/status", b"online", 1, True, None, queued=False)
+    assert birth == Message("satellite/kitchen/status", b"online", 1, True, None, queued=False)

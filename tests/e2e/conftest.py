@@ -19,7 +19,7 @@ from satellite.cli import children, demo
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
     with contextlib.ExitStack() as stack:
         _, port = stack.enter_context(children.broker(tmp_path))
-        seen = stack.enter_context(demo._onlooker(port))
+        seen = stack.enter_context(demo.onlooker(port))
         made = Daemon(tmp_path, port, seen)
         yield made
         if made.process is not None and made.process.poll() is None:

@@ -18,6 +18,7 @@ from satellite.logic.talk import TalkSettings
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import Instant, silence
+from satellite.model.ports import Message
 from satellite.wire.realtime import Session
 
 CANARY = "canary"
@@ -46,19 +47,11 @@ class Owners:
     def disconnect(self) -> None:
         self.connected.append(0)
 
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int,
-        retain: bool,
-        expiry_s: int | None,
-        queued: bool,
-    ) -> None:
-        assert qos == 1
-        text = payload.decode()
-        self.published.append((topic, json.loads(text) if text[0] == "{" else text, retain))
+    def publish(self, message: Message) -> None:
+        assert message.qos == 1
+        text = message.payload.decode()
+        payload = json.loads(text) if text[0] == "{" else text
+        self.published.append((message.topic, payload, message.retain))
 
     def put(self, item: object) -> None:
         self.orders.append(item)
