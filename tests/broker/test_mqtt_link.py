@@ -9,11 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 import pytest
 from lookers import Onlooker, Start
+from posted import Events
 
 from satellite.adapters.mqtt_link import MOST_QUEUED, Broker, MqttLink
 from satellite.cli.children import free_port
@@ -31,20 +31,13 @@ class Bus:
     """A link under test and what it posts."""
 
     def __init__(self, port: int, **more: str) -> None:
-        self.events: SimpleQueue[ev.Event] = SimpleQueue()
+        self.events = Events()
         broker = Broker("127.0.0.1", port, "satellite-kitchen", **more)  # type: ignore[arg-type]
-        self.link = MqttLink(broker, WILL, self.events.put)
+        self.link = MqttLink(broker, WILL, self.events.post)
         self.link.start()
 
     def until(self, kind: type[T], timeout_s: float = 10.0) -> T:
-        deadline = time.monotonic() + timeout_s
-        while True:
-            try:
-                event = self.events.get(timeout=max(0.0, deadline - time.monotonic()))
-            except Empty:
-                raise AssertionError(f"no {kind.__name__}") from None
-            if isinstance(event, kind):
-                return event
+        return self.events.until(kind, timeout_s)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         expiry, text = (None, False) if retain else (120, True)

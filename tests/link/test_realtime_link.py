@@ -8,11 +8,10 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from queue import Empty, SimpleQueue
-from typing import TypeVar
 
 import pytest
 from peer import CREATED, message, raw_peer, websocket_peer
+from posted import Events
 from websockets.sync.server import ServerConnection
 
 from satellite.adapters import realtime_link
@@ -22,51 +21,32 @@ from satellite.wire.server_events import Decoder
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
-T = TypeVar("T")
 KEY = "sk-canary-0123456789"
 
 
-class Inbox:
-    def __init__(self) -> None:
-        self.queue: SimpleQueue[ev.Event] = SimpleQueue()
-        self.seen: list[ev.Event] = []
-
-    def until(self, kind: type[T], timeout_s: float = 5.0) -> T:
-        deadline = time.monotonic() + timeout_s
-        while True:
-            try:
-                event = self.queue.get(timeout=max(0.0, deadline - time.monotonic()))
-            except Empty:
-                raise AssertionError(f"no {kind.__name__}; came {self.seen}") from None
-            self.seen.append(event)
-            inner = event.event if isinstance(event, ev.FromServer) else event
-            if isinstance(inner, kind):
-                return inner
+@pytest.fixture
+def inbox() -> Events:
+    return Events()
 
 
 @pytest.fixture
-def inbox() -> Inbox:
-    return Inbox()
-
-
-@pytest.fixture
-def links(inbox: Inbox) -> Iterator[list[RealtimeLink]]:
+def links(inbox: Events) -> Iterator[list[RealtimeLink]]:
     made: list[RealtimeLink] = []
     yield made
     for link in made:
         assert link.stop(3)
 
 
-def connected(links: list[RealtimeLink], inbox: Inbox, url: str, number: int = 1) -> RealtimeLink:
+def connected(links: list[RealtimeLink], inbox: Events, url: str, number: int = 1) -> RealtimeLink:
     endpoint = Endpoint(url, (f"Authorization: Bearer {KEY}",), 2.0)
-    link = RealtimeLink(endpoint, Decoder(lambda _: ()), inbox.queue.put)
+    link = RealtimeLink(endpoint, Decoder(lambda _: ()), inbox.post)
     links.append(link)
     link.connect(number)
     return link
 
 
 def test_c1_c2_the_key_goes_in_the_header_and_nothing_of_the_beta(
-    links: list[RealtimeLink], inbox: Inbox
+    links: list[RealtimeLink], inbox: Events
 ) -> None:
     headers: dict[str, str] = {}
 
@@ -86,7 +66,7 @@ def test_c1_c2_the_key_goes_in_the_header_and_nothing_of_the_beta(
     assert "Sec-WebSocket-Extensions" not in headers
 
 
-def test_what_is_queued_arrives_in_order_as_text(links: list[RealtimeLink], inbox: Inbox) -> None:
+def test_what_is_queued_arrives_in_order_as_text(links: list[RealtimeLink], inbox: Events) -> None:
     got: list[str | bytes] = []
     done = threading.Event()
 
@@ -106,7 +86,7 @@ def test_what_is_queued_arrives_in_order_as_text(links: list[RealtimeLink], inbo
 
 
 def test_sending_and_receiving_at_once_loses_nothing(
-    links: list[RealtimeLink], inbox: Inbox
+    links: list[RealtimeLink], inbox: Events
 ) -> None:
     got: list[str | bytes] = []
 
@@ -127,13 +107,15 @@ def test_sending_and_receiving_at_once_loses_nothing(
             link.send(b'{"n":%d}' % n)
         inbox.until(ev.SpeechStarted)
         link.disconnect()
-    said = [event.event for event in inbox.seen if isinstance(event, ev.FromServer)]
+    said = [event.event for event in inbox.all if isinstance(event, ev.FromServer)]
     committed = [event.item_id for event in said if isinstance(event, ev.InputCommitted)]
     assert committed == [str(n) for n in range(500)]
     assert len(got) == 500
 
 
-def test_c6_the_close_code_and_its_reason_are_read(links: list[RealtimeLink], inbox: Inbox) -> None:
+def test_c6_the_close_code_and_its_reason_are_read(
+    links: list[RealtimeLink], inbox: Events
+) -> None:
     def script(peer: ServerConnection) -> None:
         error = {"type": "invalid_request_error", "code": "invalid_api_key", "message": "Bad key."}
         peer.send(message(type="error", error=error))
@@ -147,7 +129,7 @@ def test_c6_the_close_code_and_its_reason_are_read(links: list[RealtimeLink], in
     assert down.reason == "invalid_request_error.invalid_api_key"
 
 
-def test_c5_a_refusal_by_http_status_is_told(links: list[RealtimeLink], inbox: Inbox) -> None:
+def test_c5_a_refusal_by_http_status_is_told(links: list[RealtimeLink], inbox: Events) -> None:
     def script(peer: socket.socket) -> None:
         peer.recv(4096)
         peer.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 6\r\n\r\nsecret")
@@ -174,7 +156,7 @@ def test_c5_a_refusal_by_http_status_is_told(links: list[RealtimeLink], inbox: I
     ids=["closes", "ssh", "redirects", "portal", "silent"],
 )  # fmt: skip
 def test_a_peer_that_is_no_realtime_server(
-    links: list[RealtimeLink], inbox: Inbox, script: object, expected: str
+    links: list[RealtimeLink], inbox: Events, script: object, expected: str
 ) -> None:
     with raw_peer(script) as url:  # type: ignore[arg-type]
         connected(links, inbox, url)
@@ -183,27 +165,27 @@ def test_a_peer_that_is_no_realtime_server(
     assert KEY not in down.detail
 
 
-def test_nobody_listens(links: list[RealtimeLink], inbox: Inbox) -> None:
+def test_nobody_listens(links: list[RealtimeLink], inbox: Events) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     connected(links, inbox, f"ws://127.0.0.1:{port}/v1/realtime")
     assert inbox.until(ev.LinkDown).detail == f"127.0.0.1:{port} refused the connection"
 
 
-def test_an_unknown_host(links: list[RealtimeLink], inbox: Inbox) -> None:
+def test_an_unknown_host(links: list[RealtimeLink], inbox: Events) -> None:
     connected(links, inbox, "ws://no-such-host.invalid/v1/realtime")
     detail = inbox.until(ev.LinkDown, 20).detail
     assert detail == "the name no-such-host.invalid cannot be resolved"
 
 
-def test_tls_with_a_peer_that_speaks_none(links: list[RealtimeLink], inbox: Inbox) -> None:
+def test_tls_with_a_peer_that_speaks_none(links: list[RealtimeLink], inbox: Events) -> None:
     with raw_peer(lambda s: (s.recv(4096), s.sendall(b"hello there, no TLS here"))) as url:  # type: ignore[arg-type,return-value]
         connected(links, inbox, url.replace("ws://", "wss://"))
         assert "no TLS with" in inbox.until(ev.LinkDown).detail
 
 
 def test_c10_a_ping_is_answered_while_nothing_else_happens(
-    links: list[RealtimeLink], inbox: Inbox
+    links: list[RealtimeLink], inbox: Events
 ) -> None:
     answered = threading.Event()
 
@@ -218,7 +200,7 @@ def test_c10_a_ping_is_answered_while_nothing_else_happens(
 
 
 def test_c13_a_dead_peer_is_noticed(
-    links: list[RealtimeLink], inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+    links: list[RealtimeLink], inbox: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(realtime_link, "PING_AFTER_S", 0.2)
     monkeypatch.setattr(realtime_link, "DEAD_AFTER_S", 0.6)
@@ -229,7 +211,7 @@ def test_c13_a_dead_peer_is_noticed(
 
 
 def test_a_living_but_silent_peer_is_kept(
-    links: list[RealtimeLink], inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+    links: list[RealtimeLink], inbox: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(realtime_link, "PING_AFTER_S", 0.1)
     monkeypatch.setattr(realtime_link, "DEAD_AFTER_S", 0.5)
@@ -248,7 +230,7 @@ def test_a_living_but_silent_peer_is_kept(
 
 
 def test_f37_a_giant_frame_is_refused_before_it_is_read(
-    links: list[RealtimeLink], inbox: Inbox
+    links: list[RealtimeLink], inbox: Events
 ) -> None:
     giant = b"\x81\x7f" + (300 << 20).to_bytes(8, "big") + b"x" * 1000
     with raw_peer(websocket_handshake(then=lambda s: (s.sendall(giant), s.recv(1)))) as url:
@@ -256,7 +238,7 @@ def test_f37_a_giant_frame_is_refused_before_it_is_read(
         assert "breaks the WebSocket protocol" in inbox.until(ev.LinkDown).detail
 
 
-def test_f37_endless_fragments_are_refused(links: list[RealtimeLink], inbox: Inbox) -> None:
+def test_f37_endless_fragments_are_refused(links: list[RealtimeLink], inbox: Events) -> None:
     def flood(peer: socket.socket) -> None:
         peer.sendall(b"\x01\x01x" + b"\x00\x01x" * 1000)
         peer.recv(1)
@@ -267,7 +249,7 @@ def test_f37_endless_fragments_are_refused(links: list[RealtimeLink], inbox: Inb
 
 
 def test_c39_a_malformed_message_does_not_end_the_session(
-    links: list[RealtimeLink], inbox: Inbox
+    links: list[RealtimeLink], inbox: Events
 ) -> None:
     def script(peer: ServerConnection) -> None:
         peer.send("not json")
@@ -282,7 +264,7 @@ def test_c39_a_malformed_message_does_not_end_the_session(
 
 
 def test_c14_a_peer_that_stops_reading_blocks_nobody(
-    links: list[RealtimeLink], inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+    links: list[RealtimeLink], inbox: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(realtime_link, "SEND_S", 0.5)
     with raw_peer(websocket_handshake(then=lambda s: time.sleep(4))) as url:
@@ -299,7 +281,9 @@ def test_c14_a_peer_that_stops_reading_blocks_nobody(
     assert slowest < 0.25
 
 
-def test_disconnect_returns_at_once_in_every_phase(links: list[RealtimeLink], inbox: Inbox) -> None:
+def test_disconnect_returns_at_once_in_every_phase(
+    links: list[RealtimeLink], inbox: Events
+) -> None:
     with raw_peer(lambda s: time.sleep(1)) as url:
         link = connected(links, inbox, url)
         time.sleep(0.1)
@@ -309,7 +293,7 @@ def test_disconnect_returns_at_once_in_every_phase(links: list[RealtimeLink], in
         inbox.until(ev.LinkDown, 2)
 
 
-def test_many_connections_leak_no_descriptor(links: list[RealtimeLink], inbox: Inbox) -> None:
+def test_many_connections_leak_no_descriptor(links: list[RealtimeLink], inbox: Events) -> None:
     def script(peer: ServerConnection) -> None:
         peer.send(CREATED)
         peer.recv()
@@ -331,7 +315,7 @@ def test_many_connections_leak_no_descriptor(links: list[RealtimeLink], inbox: I
 
 
 def test_a_tls_handshake_that_never_ends_does_not_hold_the_end(
-    links: list[RealtimeLink], inbox: Inbox
+    links: list[RealtimeLink], inbox: Events
 ) -> None:
     with raw_peer(lambda s: time.sleep(3)) as url:
         link = connected(links, inbox, url.replace("ws://", "wss://"))

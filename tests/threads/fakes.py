@@ -3,52 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
-from typing import TypeVar
 
 from satellite.errors import DeviceError
-from satellite.model import events as ev
 from satellite.model.audio import FRAME_BYTES, RATE
 
-T = TypeVar("T")
 SPEECH = b"\x01\x00" * (FRAME_BYTES // 2)
 QUIET = bytes(FRAME_BYTES)
-
-
-class Events:
-    """Collects what a thread posts; a test waits for what it expects, with a deadline."""
-
-    def __init__(self) -> None:
-        self._queue: SimpleQueue[ev.Event] = SimpleQueue()
-        self.all: list[ev.Event] = []
-
-    def post(self, event: ev.Event) -> None:
-        self._queue.put(event)
-
-    def until(self, kind: type[T], timeout_s: float = 5.0) -> T:
-        """Wait for the next event of one kind; those before it are in ``all`` as well."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            try:
-                event = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
-            except Empty:
-                raise AssertionError(f"no {kind.__name__} came; came: {self.all}") from None
-            self.all.append(event)
-            if isinstance(event, kind):
-                return event
-
-    def rest(self) -> list[ev.Event]:
-        """What has been posted and not been waited for."""
-        fresh = []
-        while True:
-            try:
-                fresh.append(self._queue.get_nowait())
-            except Empty:
-                self.all += fresh
-                return fresh
 
 
 @dataclass

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from fakes import QUIET, SPEECH, Events, ScriptedSource
+from fakes import QUIET, SPEECH, ScriptedSource
+from posted import Events
 
 from satellite.capture import Capture
 from satellite.logic.backoff import Backoff

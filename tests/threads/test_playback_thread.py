@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from fakes import Events, ScriptedSink
+from fakes import ScriptedSink
+from posted import Events
 
 from satellite.model import commands as cmd
 from satellite.model import events as ev
