@@ -8,10 +8,10 @@ WORKERS ?= 2
 JUNIT ?= .pytest_cache/junit.xml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports fix clean ready
+.PHONY: help demo test checklist check format lint types imports fix clean ready
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: ## a real conversation on this machine alone: make demo, or make demo ARGS=--mic
 	@scripts/setup demo
@@ -19,6 +19,9 @@ demo: ## a real conversation on this machine alone: make demo, or make demo ARGS
 
 test: ready ## the whole suite: make test, or make test ARGS="tests/unit -k gate"
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --junit-xml=$(JUNIT) $(ARGS)
+
+checklist: ready ## the tests of docs/realtime-checklist.md alone, and how many of its lines hold
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -m checklist $(ARGS)
 
 check: format lint types imports test ## everything that must hold before a commit
 
