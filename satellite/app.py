@@ -5,7 +5,6 @@ It decides nothing about the conversation: it turns a configuration into setting
 
 from __future__ import annotations
 
-import functools
 import logging
 import random
 import secrets
@@ -28,6 +27,7 @@ from satellite.logic.satellite import Settings
 from satellite.logic.talk import TalkSettings
 from satellite.model.audio import Instant
 from satellite.model.ports import Sink, Source
+from satellite.model.session import Session
 from satellite.playback import Playback
 from satellite.wire import mqtt, realtime, server_events
 
@@ -78,9 +78,7 @@ def build(config: Config, notifier: Notifier) -> App:
     """Make every object; nothing is opened yet. Raises SetupError for a missing extra."""
     inbox = Inbox()
     base_topic = mqtt.base(config.mqtt.topic_prefix, config.name)
-    session = _session(config)
-    differences = functools.partial(realtime.differences, session.wanted())
-    decode = server_events.Decoder(differences, secret=config.realtime.api_key)
+    decode = server_events.Decoder(secret=config.realtime.api_key)
     link = realtime_link.RealtimeLink(_endpoint(config), decode, inbox.post_patiently)
     will = mqtt.status(base_topic, mqtt.OFFLINE)
     bus = mqtt_link.MqttLink(_broker(config), will, inbox.post)
@@ -102,7 +100,7 @@ def build(config: Config, notifier: Notifier) -> App:
         last_frame_at=lambda: capture.last_frame_at,
         clock=lambda: Instant(time.monotonic(), time.time()),
     )
-    wire = Wire(session, base_topic, config.privacy.retain_text)
+    wire = Wire(base_topic, config.privacy.retain_text)
     core = Core(_settings(config), wire, outside, inbox)
     return App(inbox, core, capture, playback, link, bus, notifier, base_topic)
 
@@ -114,6 +112,10 @@ def _settings(config: Config) -> Settings:
             connect_timeout_s=realtime_.connect_timeout_s,
             idle_close_s=realtime_.idle_close_s,
             uniform=random.uniform,
+            session=_session(config),
+            compare=lambda session, effective: realtime.differences(
+                realtime.wanted(session), effective
+            ),
         ),
         talk=TalkSettings(
             report=ReportSettings(
@@ -129,9 +131,9 @@ def _settings(config: Config) -> Settings:
     )
 
 
-def _session(config: Config) -> realtime.Session:
+def _session(config: Config) -> Session:
     r = config.realtime
-    return realtime.Session(
+    return Session(
         instructions=r.instructions,
         voice=r.voice,
         output=r.output,

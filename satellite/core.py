@@ -44,9 +44,9 @@ class Outside:
 class Wire:
     """How orders and records are spelled."""
 
-    session: realtime.Session
     base_topic: str
     retain_text: bool
+    spell: realtime.Spell = realtime.as_is
 
 
 class Core:
@@ -107,22 +107,28 @@ class Core:
                     self._outside.capture.put(order)
                 case cmd.Play() | cmd.EndPlay() | cmd.FlushPlayout():
                     self._outside.playback.put(order)
-                case cmd.Connect(link):
-                    self._outside.link.connect(link)
-                case cmd.Disconnect():
-                    self._outside.link.disconnect()
+                case cmd.Connect() | cmd.Disconnect():
+                    self._connect(order)
                 case cmd.AnnounceOnline():
                     self._outside.bus.publish(mqtt.status(self._wire.base_topic, mqtt.ONLINE))
                 case cmd.Exit(code):
                     self._exit = code
+                case cmd.RunTool():
+                    pass
                 case cmd.Restart():
                     raise AssertionError("the step function turns Restart into other orders")
                 case _:
                     self._send_to_server(order)
 
+    def _connect(self, order: cmd.Connect | cmd.Disconnect) -> None:
+        if isinstance(order, cmd.Connect):
+            self._outside.link.connect(order.link)
+        else:
+            self._outside.link.disconnect()
+
     def _send_to_server(self, order: cmd.LinkCommand) -> None:
         event_id = f"m{next(self._messages)}"
-        for message in realtime.encode(order, self._wire.session, event_id):
+        for message in realtime.encode(order, event_id, self._wire.spell):
             if not self._outside.link.send(message):
                 return  # the link ends itself and says so with LinkDown
 

@@ -120,9 +120,12 @@ def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
         slowly = link.refusal.again is Again.SLOWLY
         fix = link.refusal.fix + ("; tried again every 15 minutes" if slowly else "")
         found.append((link.refusal.code, link.refusal.detail, fix))
-    if link.differences:
-        detail = "the server did not take every setting: " + "; ".join(link.differences)
+    if link.settled.differences:
+        detail = "the server did not take every setting: " + "; ".join(link.settled.differences)
         found.append(("session_differs", detail, "change those keys below realtime:"))
+    if link.settled.complaint is not None:
+        fix = "choose another value; the session goes on with the one before"
+        found.append(("setting_refused", link.settled.complaint, fix))
     if health.bus_down is not None:
         found.append(("mqtt_unreachable", health.bus_down.detail, health.bus_down.fix))
     if health.recording_ended:

@@ -1,4 +1,4 @@
-"""The life of the Realtime session: connect, configure, use, close, try again.
+"""The life of the Realtime session: connect, configure, use, change, rotate, close, try again.
 
 Pure. The phases, and what moves them:
 
@@ -8,7 +8,8 @@ Pure. The phases, and what moves them:
 Rule 1: nothing is sent before session.created, no sound before session.updated (C4, C20).
 Rule 2: sound that comes earlier waits in the backlog, whole and in order; what waited longer than
 PATIENCE_S is thrown away, because an order carried out late is worse than none.
-Rule 3: every phase but READY ends by its deadline; READY ends when nobody has spoken for a while.
+Rule 3: every phase but READY ends by its deadline; READY ends when nobody has spoken for a while,
+and before the server ends it: satellite/logic/rotation.py.
 Rule 4: the count of failures is forgotten only when a session was READY for a while (C9).
 Rule 5: a failure that only a person can mend is retried slowly, never quickly (C7).
 """
@@ -20,15 +21,22 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final
 
+from satellite.logic import change
 from satellite.logic.backoff import Backoff
-from satellite.logic.refusal import Again, Refusal, classify
+from satellite.logic.change import Settled
+from satellite.logic.refusal import HARMLESS, Again, Refusal, classify, mismatch
+from satellite.logic.rotation import Lifetime, lifetime
 from satellite.model import commands as cmd
 from satellite.model import events as ev
+from satellite.model.audio import Instant
+from satellite.model.session import Session
 
 PATIENCE_S: Final = 10.0  # sound older than this is not answered any more
 SLOW_RETRY_S: Final = 900.0  # realtime-protocol 10.2: retry a fatal refusal every 15 minutes
 STABLE_S: Final = 60.0  # reliability F10: only then is the link known to work
 GRACE_S: Final = 2.0  # the adapter bounds the connection itself; this bounds the adapter
+MOST_ERRORS: Final = 5  # realtime-protocol 10.1: so many unknown errors in ERRORS_S
+ERRORS_S: Final = 60.0
 DEFAULT_BACKOFF: Final = Backoff()
 
 
@@ -41,21 +49,27 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
-    """Seconds; ``uniform(a, b)`` draws from [a, b]."""
+    """Seconds; ``uniform(a, b)`` draws from [a, b].
+
+    ``compare(session, effective)`` says in sentences what the server did not take.
+    """
 
     connect_timeout_s: float
     idle_close_s: float
     uniform: Callable[[float, float], float]
+    session: Session = field(default_factory=Session)
+    compare: Callable[[Session, object], tuple[str, ...]] = lambda _session, _effective: ()
     backoff: Backoff = DEFAULT_BACKOFF
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Sound that waits for a session: of which utterance, since when."""
+    """Sound that waits for a session: of which utterance, since when; ``ends`` it with a commit."""
 
     utterance: int
+    sound: cmd.AppendAudio
     at: float
-    pcm: bytes = field(repr=False)
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +81,12 @@ class Link:
     failures: int = 0
     ready_at: float = 0.0  # when it last became READY
     deadline: float | None = None
+    life: Lifetime | None = None  # of this session
     refusal: Refusal | None = None  # why there is no session; None once READY
     error: ev.ServerError | None = None  # the last one of a session that is not READY
-    differences: tuple[str, ...] = ()  # settings that the server did not take
+    errors_at: tuple[float, ...] = ()  # of errors that nobody knows, in a session that is READY
+    settled: Settled = field(default_factory=Settled)
+    rested: bool = False  # closed because nobody spoke: the conversation is over
     backlog: tuple[Waiting, ...] = ()
 
     def __repr__(self) -> str:
@@ -79,31 +96,40 @@ class Link:
 Step = tuple[Link, tuple[cmd.Command, ...]]
 
 
-def configure_id(link: Link) -> str:
-    """The event id of this connection's settings."""
-    return f"configure-{link.number}"
-
-
 def want(link: Link, now: float, settings: LinkSettings) -> Step:
     """Somebody needs a session: connect unless one is there, on its way, or due later."""
     if link.phase is not Phase.DOWN or (link.deadline is not None and now < link.deadline):
         return link, ()
-    deadline = now + settings.connect_timeout_s + GRACE_S
     after = replace(
         link,
         phase=Phase.CONNECTING,
         number=link.number + 1,
-        deadline=deadline,
+        deadline=now + settings.connect_timeout_s + GRACE_S,
+        life=None,
         error=None,
+        errors_at=(),
+        rested=False,
     )
     return after, (cmd.Connect(after.number),)
 
 
-def hear(link: Link, utterance: int, pcm: bytes, now: float, settings: LinkSettings) -> Step:
+def hear(
+    link: Link, utterance: int, sound: cmd.AppendAudio, now: float, settings: LinkSettings
+) -> Step:
     """Send sound of an utterance, or keep it until there is a session."""
     if link.phase is Phase.READY:
-        return replace(link, deadline=now + settings.idle_close_s), (cmd.AppendAudio(pcm),)
-    return replace(link, backlog=(*link.backlog, Waiting(utterance, now, pcm))), ()
+        return replace(link, deadline=now + settings.idle_close_s), (sound,)
+    return replace(link, backlog=(*link.backlog, Waiting(utterance, sound, now))), ()
+
+
+def end_utterance(link: Link, utterance: int, order: cmd.Command) -> Step:
+    """Commit what was heard of an utterance, or clear it; or note to do so once it was sent."""
+    if link.phase is Phase.READY:
+        return link, (order,)
+    if isinstance(order, cmd.ClearInput):
+        return drop_utterance(link, utterance), ()
+    *before, last = link.backlog
+    return replace(link, backlog=(*before, replace(last, ends=True))), ()
 
 
 def drop_utterance(link: Link, utterance: int) -> Link:
@@ -121,17 +147,39 @@ def stale_utterance(link: Link, now: float) -> int | None:
     return oldest.utterance if stale else None
 
 
-def step(link: Link, event: ev.Event, now: float, settings: LinkSettings) -> Step:
-    """Move by one fact about the connection; others are ignored."""
+def step(
+    link: Link,
+    event: ev.Event,
+    now: Instant,
+    settings: LinkSettings,
+    history: tuple[cmd.AddText, ...] = (),
+) -> Step:
+    """Move by one fact about the connection, which is of this one; others are ignored.
+
+    ``history`` is told to a session that begins.
+    """
     match event:
-        case ev.FromServer(number, said) if number == link.number:
-            return _on_server(link, said, now, settings)
-        case ev.LinkDown(number) if number == link.number and link.phase is not Phase.DOWN:
-            return _on_down(link, event, now, settings), ()
-        case ev.Tick() if link.deadline is not None and now >= link.deadline:
-            return _on_deadline(link, now, settings)
+        case ev.FromServer(_, said):
+            return _on_server(link, said, now, settings, history)
+        case ev.LinkDown() if link.phase is not Phase.DOWN:
+            return _on_down(link, event, now.mono, settings), ()
+        case ev.ChangeRequested(session):
+            return _change(replace(link.settled, wanted=session, complaint=None), link, now.mono)
+        case ev.Tick() if change.is_overdue(link.settled, now.mono, settings.connect_timeout_s):
+            why = "the server never confirmed a change of settings"
+            return restart(link, now.mono, settings, why)
+        case ev.Tick() if link.deadline is not None and now.mono >= link.deadline:
+            return _on_deadline(link, now.mono, settings)
         case _:
             return link, ()
+
+
+def _change(settled: Settled, link: Link, now: float) -> Step:
+    """Take over what is settled, and ask for what is still to change."""
+    orders: tuple[cmd.Command, ...] = ()
+    if link.phase is Phase.READY:
+        settled, orders = change.ask(settled, link.number, now)
+    return replace(link, settled=settled), orders
 
 
 def restart(link: Link, now: float, settings: LinkSettings, why: str) -> Step:
@@ -139,56 +187,111 @@ def restart(link: Link, now: float, settings: LinkSettings, why: str) -> Step:
     if link.phase is Phase.DOWN:
         return link, ()
     fix = "nothing to do unless it lasts; the satellite goes on trying"
-    refusal = Refusal("realtime_silent", why, fix, Again.BACKOFF)
-    return _failed(link, refusal, now, settings), (cmd.Disconnect(link.number),)
+    return _give_up(link, Refusal("realtime_silent", why, fix, Again.BACKOFF), now, settings)
 
 
-def _on_server(link: Link, said: ev.ServerEvent, now: float, settings: LinkSettings) -> Step:
+def rotate(link: Link, now: float, settings: LinkSettings) -> Step:
+    """Change to a new session while the old one still works: no failure."""
+    old = cmd.Disconnect(link.number)
+    link, orders = want(replace(link, phase=Phase.DOWN, deadline=None), now, settings)
+    return link, (old, *orders)
+
+
+def _on_server(
+    link: Link,
+    said: ev.ServerEvent,
+    now: Instant,
+    settings: LinkSettings,
+    history: tuple[cmd.AddText, ...],
+) -> Step:
     match said:
-        case ev.SessionCreated(kind) if link.phase is Phase.CONNECTING:
-            return _on_created(link, kind, now, settings)
-        case ev.SessionUpdated(differences) if link.phase is Phase.CONFIGURING:
-            return _on_ready(link, differences, now, settings)
-        case ev.ServerError(event_id=name) if name is not None and name == configure_id(link):
-            return _on_refused_settings(link, said, now, settings)
+        case ev.SessionCreated() if link.phase is Phase.CONNECTING:
+            return _on_created(link, said, now, settings)
+        case ev.SessionUpdated() if link.phase is Phase.CONFIGURING:
+            return _on_ready(link, said, now.mono, settings, history)
+        case ev.SessionUpdated() if link.settled.asked is not None:
+            settled = change.confirmed(link.settled, said.effective, settings.compare)
+            return _change(settled, link, now.mono)
+        case ev.ServerError(event_id=name) if name is not None and name == link.settled.name:
+            return _on_refused_settings(link, said, now.mono, settings)
         case ev.ServerError() if link.phase is not Phase.READY:
             return replace(link, error=said), ()
+        case ev.ServerError() if said.code not in HARMLESS:
+            return _on_unknown_error(link, said, now.mono, settings)
+        case ev.AudioDelta() if not link.settled.spoke:
+            return replace(link, settled=replace(link.settled, spoke=True)), ()
         case _:
             return link, ()
 
 
-def _on_created(link: Link, kind: str, now: float, settings: LinkSettings) -> Step:
-    if kind != "realtime":
-        detail = f'the server opened a "{kind}" session, expected "realtime"'
-        fix = "check realtime.url: remove intent=transcription"
-        return _give_up(link, Refusal("realtime_refused", detail, fix, Again.SLOWLY), now, settings)
-    deadline = now + settings.connect_timeout_s
-    after = replace(link, phase=Phase.CONFIGURING, deadline=deadline, error=None)
-    return after, (cmd.Configure(configure_id(link)),)
+def _on_created(
+    link: Link, created: ev.SessionCreated, now: Instant, settings: LinkSettings
+) -> Step:
+    wanted = link.settled.wanted
+    if created.type not in {wanted.kind, ""}:
+        return _give_up(link, mismatch(created.type, wanted.kind), now.mono, settings)
+    settled = change.begin(link.settled, link.number)
+    after = replace(
+        link,
+        phase=Phase.CONFIGURING,
+        deadline=now.mono + settings.connect_timeout_s,
+        life=lifetime(created.expires_at, now),
+        settled=settled,
+        error=None,
+    )
+    return after, (cmd.Configure(settled.name, settled.wanted),)
 
 
-def _on_ready(link: Link, differences: tuple[str, ...], now: float, settings: LinkSettings) -> Step:
+def _on_ready(
+    link: Link,
+    updated: ev.SessionUpdated,
+    now: float,
+    settings: LinkSettings,
+    history: tuple[cmd.AddText, ...],
+) -> Step:
+    settled = change.confirmed(link.settled, updated.effective, settings.compare)
+    settled, more = change.ask(settled, link.number, now)
     ready = replace(
         link,
         phase=Phase.READY,
         ready_at=now,
         refusal=None,
         error=None,
-        differences=differences,
+        settled=settled,
         deadline=now + settings.idle_close_s,
         backlog=(),
     )
-    return ready, tuple(cmd.AppendAudio(waiting.pcm) for waiting in link.backlog)
+    orders: list[cmd.Command] = [*more, *(history if settled.wanted.answers else ())]
+    for waiting in link.backlog:
+        orders += [waiting.sound, cmd.CommitInput()] if waiting.ends else [waiting.sound]
+    return ready, tuple(orders)
 
 
 def _on_refused_settings(
     link: Link, error: ev.ServerError, now: float, settings: LinkSettings
 ) -> Step:
     """A refused update is discarded whole: streaming on would use settings nobody chose (C22)."""
+    if link.phase is Phase.READY:
+        return _change(change.refused(link.settled, error), link, now)
     where = f" ({error.param})" if error.param else ""
     detail = f"the server refused the session's settings{where}: {error.message}"
     fix = "change that key below realtime: in the configuration and restart"
+    proven = link.settled.proven
+    if proven is not None and proven != link.settled.wanted:  # what worked before will again
+        settled = replace(link.settled, wanted=proven, complaint=detail)
+        refusal = Refusal("session_refused", detail, fix, Again.BACKOFF)
+        return _give_up(replace(link, settled=settled), refusal, now, settings)
     return _give_up(link, Refusal("session_refused", detail, fix, Again.SLOWLY), now, settings)
+
+
+def _on_unknown_error(
+    link: Link, error: ev.ServerError, now: float, settings: LinkSettings
+) -> Step:
+    recent = (*(at for at in link.errors_at if now - at < ERRORS_S), now)
+    if len(recent) < MOST_ERRORS:
+        return replace(link, errors_at=recent), ()
+    why = f"the server reported {len(recent)} errors in a minute, the last {error.code}"
+    return restart(link, now, settings, why)
 
 
 def _give_up(link: Link, refusal: Refusal, now: float, settings: LinkSettings) -> Step:
@@ -197,11 +300,12 @@ def _give_up(link: Link, refusal: Refusal, now: float, settings: LinkSettings) -
 
 def _on_down(link: Link, down: ev.LinkDown, now: float, settings: LinkSettings) -> Link:
     refusal = classify(down, link.error)
-    if refusal.again is not Again.NOW:
+    if refusal.again not in {Again.NOW, Again.LATER}:
         return _failed(link, refusal, now, settings)
     if not _was_stable(link, now):  # closed in good order, but before it was of any use
         return _failed(link, replace(refusal, again=Again.BACKOFF), now, settings)
-    return replace(link, phase=Phase.DOWN, failures=0, deadline=None, refusal=None, error=None)
+    deadline = now if refusal.again is Again.NOW else None
+    return replace(link, phase=Phase.DOWN, failures=0, deadline=deadline, refusal=None, error=None)
 
 
 def _was_stable(link: Link, now: float) -> bool:
@@ -222,7 +326,8 @@ def _on_deadline(link: Link, now: float, settings: LinkSettings) -> Step:
         case Phase.DOWN:
             return want(link, now, settings)
         case Phase.READY:
-            return replace(link, phase=Phase.DOWN, deadline=None), (cmd.Disconnect(link.number),)
+            down = replace(link, phase=Phase.DOWN, deadline=None, rested=True)
+            return down, (cmd.Disconnect(link.number),)
         case Phase.CONNECTING:
             return restart(link, now, settings, "the server accepted but opened no session")
         case Phase.CONFIGURING:

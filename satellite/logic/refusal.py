@@ -17,7 +17,8 @@ from satellite.model.events import LinkDown, ServerError
 class Again(Enum):
     """When to connect again."""
 
-    NOW = auto()  # not a failure
+    NOW = auto()  # not a failure: a session has reached its age
+    LATER = auto()  # not a failure: when somebody speaks
     BACKOFF = auto()  # it may pass by itself
     SLOWLY = auto()  # a person must act first
 
@@ -39,6 +40,22 @@ _BETA = "the server speaks another version of the protocol; check realtime.url"
 _SERVER = "nothing to do unless it lasts; the satellite goes on trying"
 _ADDRESS = "check realtime.url and the network; the satellite goes on trying"
 
+HARMLESS: Final = frozenset(
+    {
+        "cannot_update_voice",
+        "conversation_already_has_active_response",
+        "inference_rate_limit_exceeded",
+        "input_audio_buffer_commit_empty",
+        "item_delete_invalid_item_id",
+        "item_retrieve_invalid_item_id",
+        "item_truncate_invalid_item_id",
+        "rate_limit_exceeded",
+        "response_cancel_not_active",
+        "session_expired",
+    }
+)
+"""Codes of errors that a session survives and that are dealt with where they belong."""
+
 _BY_CODE: Final[dict[str, tuple[str, str, Again]]] = {
     "invalid_api_key": ("realtime_auth", _KEY, Again.SLOWLY),
     "account_deactivated": ("realtime_auth", _KEY, Again.SLOWLY),
@@ -49,10 +66,11 @@ _BY_CODE: Final[dict[str, tuple[str, str, Again]]] = {
     "missing_model": ("realtime_refused", _MODEL, Again.SLOWLY),
     "beta_api_shape_disabled": ("realtime_refused", _BETA, Again.SLOWLY),
     "session_expired": ("realtime_unreachable", _SERVER, Again.NOW),
+    "session_limit_reached": ("realtime_busy", _SERVER, Again.BACKOFF),
 }
 _BY_CLOSE: Final[dict[int, tuple[str, str, Again]]] = {
-    1000: ("realtime_unreachable", _SERVER, Again.NOW),
-    1001: ("realtime_unreachable", _SERVER, Again.NOW),
+    1000: ("realtime_unreachable", _SERVER, Again.LATER),
+    1001: ("realtime_unreachable", _SERVER, Again.LATER),
     3000: ("realtime_auth", _KEY, Again.SLOWLY),
     4000: ("realtime_refused", _MODEL, Again.SLOWLY),
     4004: ("realtime_refused", _MODEL, Again.SLOWLY),
@@ -85,8 +103,20 @@ def classify(down: LinkDown, error: ServerError | None) -> Refusal:
     return Refusal(name, _detail(down, error), fix, again)
 
 
+def mismatch(found: str, wanted: str) -> Refusal:
+    """The server opened a session of another type than this satellite is set up for (C15)."""
+    if wanted == "realtime":
+        fix = 'remove intent=transcription from realtime.url, or set "session: transcription"'
+    else:
+        fix = "check realtime.url and realtime.client_secret: they open another kind of session"
+    detail = f'the server opened a "{found}" session, expected "{wanted}"'
+    return Refusal("realtime_refused", detail, fix, Again.SLOWLY)
+
+
 def _code_of(down: LinkDown, error: ServerError | None) -> str:
     """The close reason is ``type`` or ``type.code``; it is read first."""
+    if "maximum duration" in down.reason:
+        return "session_expired"
     if down.reason:
         return down.reason.rpartition(".")[2]
     if error is not None:

@@ -17,6 +17,7 @@ from satellite.logic import endings
 from satellite.logic import health as health_
 from satellite.logic import link as link_
 from satellite.logic import talk as talk_
+from satellite.logic.change import Settled
 from satellite.logic.health import Health
 from satellite.logic.link import Link, LinkSettings, Phase
 from satellite.logic.talk import Talk, TalkSettings
@@ -47,7 +48,7 @@ Step = tuple[State, tuple[cmd.Command, ...]]
 
 def start(now: Instant, settings: Settings) -> Step:
     """Begin: a session is opened at once, so that a wrong key is told before somebody speaks."""
-    state = State()
+    state = State(link=Link(settled=Settled(wanted=settings.link.session)))
     link, orders = link_.want(state.link, now.mono, settings.link)
     return _show(replace(state, link=link), orders, now)
 
@@ -88,7 +89,8 @@ def _hear(state: State, event: ev.Heard, now: Instant, settings: Settings) -> St
     orders: tuple[cmd.Command, ...] = ()
     if not state.talk.discarding:
         utterance = talk.utterances
-        link, orders = link_.hear(link, utterance, event.pcm, now.mono, settings.link)
+        sound = cmd.AppendAudio(event.pcm, now.mono, event.speech_ms)
+        link, orders = link_.hear(link, utterance, sound, now.mono, settings.link)
     link, more = link_.want(link, now.mono, settings.link)
     return replace(state, link=link, talk=talk), (*orders, *more, *rest)
 
@@ -106,7 +108,7 @@ def _move(state: State, event: ev.Event, now: Instant, settings: Settings) -> St
         return state, ()
     if link.phase is Phase.READY and talk_.is_busy(state.talk):
         link = replace(link, deadline=now.mono + settings.link.idle_close_s)
-    link, orders = link_.step(link, event, now.mono, settings.link)
+    link, orders = link_.step(link, event, now, settings.link)
     talk, more = talk_.step(state.talk, event, now, settings.talk)
     after = replace(state, link=link, talk=talk)
     for order in more:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
+from satellite.model.events import ToolCall
 from satellite.model.records import Record
+from satellite.model.session import Session
 
 # --- to the Realtime link ----------------------------------------------------------------------
 
@@ -32,21 +35,53 @@ class Restart:
 
 @dataclass(frozen=True, slots=True)
 class Configure:
-    """Send the session's settings, under an id that the server's refusal would name."""
+    """Send the session's settings, under an id that the server's refusal would name.
+
+    ``since``: send only what differs from these, which the server has.
+    """
 
     event_id: str
+    session: Session
+    since: Session | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AppendAudio:
-    """Send sound, PCM of model.audio."""
+    """Send sound, PCM of model.audio.
+
+    ``at`` is when its last sample was captured, None for silence of our own; ``speech_ms`` at its
+    end were judged speech.
+    """
 
     pcm: bytes = field(repr=False)
+    at: float | None = field(default=None, compare=False)
+    speech_ms: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CommitInput:
     """End the user's turn from our side."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClearInput:
+    """Forget what was sent since the last turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddText:
+    """Tell a new session what was said before, without asking for an answer."""
+
+    role: Literal["user", "assistant"]
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AddToolOutput:
+    """Give the model what a tool said."""
+
+    call_id: str
+    output: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +116,9 @@ LinkCommand = (
     Configure
     | AppendAudio
     | CommitInput
+    | ClearInput
+    | AddText
+    | AddToolOutput
     | CreateResponse
     | CancelResponse
     | TruncateItem
@@ -145,6 +183,17 @@ class FlushPlayout:
 PlaybackCommand = Play | EndPlay | FlushPlayout
 
 
+# --- to the tools ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RunTool:
+    """Run a tool for connection ``link``; ToolDone follows, or the call's own deadline."""
+
+    link: int
+    call: ToolCall
+
+
 # --- to MQTT and to the program ----------------------------------------------------------------
 
 
@@ -174,6 +223,7 @@ Command = (
     | LinkCommand
     | CaptureCommand
     | PlaybackCommand
+    | RunTool
     | Publish
     | AnnounceOnline
     | Exit

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from satellite.model.session import Session
+
 # --- from the capture thread -------------------------------------------------------------------
 
 
@@ -125,9 +127,9 @@ class SessionCreated:
 
 @dataclass(frozen=True, slots=True)
 class SessionUpdated:
-    """Our settings took effect, but for ``differences``: a sentence for each key that differs."""
+    """Settings took effect. ``effective`` is the whole session in the server's own words."""
 
-    differences: tuple[str, ...] = ()
+    effective: object = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +145,29 @@ class ServerError:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """The server's VAD heard speech; it will be user item ``item_id``."""
+    """The server's VAD heard speech; it will be user item ``item_id``.
+
+    ``start_ms`` is where that item begins on the server's audio clock, its padding included.
+    """
 
     item_id: str
+    start_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """The server's VAD ended the turn of ``item_id``."""
+    """The server's VAD ended the turn of ``item_id``, at ``end_ms`` of the server's audio clock.
+
+    The silence that ended it is before ``end_ms``.
+    """
+
+    item_id: str
+    end_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdleTimeout:
+    """The server made ``item_id`` out of silence, because nobody spoke for a while."""
 
     item_id: str
 
@@ -163,11 +180,26 @@ class InputCommitted:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptUsage:
+    """What one transcript cost: tokens, or seconds of sound; the rest is None."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UserTranscript:
-    """What the recogniser understood of ``item_id``. May be empty."""
+    """What the recogniser understood of ``item_id``. May be empty.
+
+    ``confidence`` is 0 to 1, ``language`` what the recogniser heard, each None where it is silent.
+    """
 
     item_id: str
     text: str = field(repr=False)
+    confidence: float | None = None
+    language: str | None = None
+    usage: TranscriptUsage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,23 +241,50 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one response; cached ones are a part of the input, not on top."""
+    """Tokens of one response; cached ones are a part of the input, not on top.
+
+    What of the input is neither audio nor image is text. ``cached_audio_tokens`` and
+    ``cached_image_tokens`` are None where the server does not split what was cached.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     input_audio_tokens: int = 0
     output_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    cached_audio_tokens: int | None = None
+    cached_image_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model wants a tool to run. ``arguments`` is JSON text made by a model."""
+
+    call_id: str
+    name: str
+    arguments: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseDone:
-    """The answer is complete on the server's side. ``status`` is the server's word for how."""
+    """The answer is complete on the server's side. ``status`` is the server's word for how.
+
+    ``calls`` are those that are complete: half a call never gets here.
+    """
 
     response_id: str
     status: str
     reason: str | None = None
     usage: Usage | None = None
+    calls: tuple[ToolCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """Seconds until the tightest limit is whole again."""
+
+    reset_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +292,18 @@ class Ignored:
     """A server event that decides nothing here, known or unknown."""
 
     type: str
+
+
+# --- from a tool -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDone:
+    """A tool ran, or could not: ``output`` is for the model. Of connection ``link``."""
+
+    link: int
+    call_id: str
+    output: str = field(repr=False)
 
 
 # --- from MQTT, systemd and the clock ----------------------------------------------------------
@@ -259,6 +330,13 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeRequested:
+    """A person wants other settings from now on."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequested:
     """A person or systemd wants us to end."""
 
@@ -271,6 +349,7 @@ ServerEvent = (
     | ServerError
     | SpeechStarted
     | SpeechStopped
+    | IdleTimeout
     | InputCommitted
     | UserTranscript
     | TranscriptFailed
@@ -278,6 +357,7 @@ ServerEvent = (
     | AudioDelta
     | TextDelta
     | ResponseDone
+    | RateLimits
     | Ignored
 )
 
@@ -307,5 +387,7 @@ Event = (
     | BusUp
     | BusDown
     | Tick
+    | ToolDone
+    | ChangeRequested
     | StopRequested
 )

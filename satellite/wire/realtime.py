@@ -1,103 +1,177 @@
-"""The Realtime protocol, GA dialect: orders become messages, messages become events.
+"""The Realtime protocol, GA dialect: orders become messages.
 
-Pure. No configured value reaches the wire but through ``Session``; no server message reaches the
-rest of the program but as a typed event. Nothing here raises a text that holds what was said.
-
-What is sent follows realtime-protocol.md: ``session.type`` always (C16), ``turn_detection`` and
-``transcription`` always whole and with numbers (C23), one output modality and formats as objects
-(C25), appends of at most 200 ms (C29).
+Pure. No configured value reaches the wire but through ``model.session.Session``, and no key that
+the protocol does not know: what is sent follows realtime-protocol.md. ``session.type`` always
+(C16), ``turn_detection`` and ``transcription`` always whole and with numbers (C23), one output
+modality and formats as objects (C25), appends of at most 200 ms (C29).
 """
 
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
 
 from satellite.model import commands as cmd
 from satellite.model.audio import RATE, SAMPLE_BYTES
+from satellite.model.session import Session
 
 APPEND_BYTES: Final = RATE * SAMPLE_BYTES // 5  # 200 ms: C29
 _APPEND_HEAD: Final = b'{"type":"input_audio_buffer.append","audio":"'
-_PCM: Final = {"type": "audio/pcm", "rate": RATE}
-_PRIVATE: Final = frozenset({"instructions", "prompt"})
+_FORMATS: Final[dict[str, dict[str, Any]]] = {
+    "pcm": {"type": "audio/pcm", "rate": RATE},
+    "pcmu": {"type": "audio/pcmu"},
+    "pcma": {"type": "audio/pcma"},
+}
+_LOGPROBS: Final = "item.input_audio_transcription.logprobs"
+_PRIVATE: Final = frozenset({"instructions", "prompt", "keywords", "tools"})
+
+Json = dict[str, Any]
+Spell = Callable[[Json], Json | None]
+"""Turns a GA message into that of another dialect; None where that has no such message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """The settings of a conversation session, as the protocol names them."""
-
-    instructions: str = field(repr=False)
-    voice: str
-    output: str  # "audio" or "text"
-    transcription_model: str
-    transcription_prompt: str = field(repr=False)
-    language: str | None
-    threshold: float
-    prefix_padding_ms: int
-    silence_duration_ms: int
-    noise_reduction: str | None
-
-    def wanted(self) -> dict[str, Any]:
-        """The ``session`` object of session.update: whole, and nothing else."""
-        transcription: dict[str, Any] = {"model": self.transcription_model}
-        if self.language is not None:
-            transcription["language"] = self.language
-        if self.transcription_prompt:
-            transcription["prompt"] = self.transcription_prompt
-        noise = None if self.noise_reduction is None else {"type": self.noise_reduction}
-        return {
-            "type": "realtime",
-            "instructions": self.instructions,
-            "output_modalities": [self.output],
-            "audio": {
-                "input": {
-                    "format": _PCM,
-                    "noise_reduction": noise,
-                    "transcription": transcription,
-                    "turn_detection": {
-                        "type": "server_vad",
-                        "threshold": self.threshold,
-                        "prefix_padding_ms": self.prefix_padding_ms,
-                        "silence_duration_ms": self.silence_duration_ms,
-                        "create_response": True,
-                        "interrupt_response": True,
-                    },
-                },
-                "output": {"format": _PCM, "voice": self.voice},
-            },
+def wanted(session: Session) -> Json:
+    """The ``session`` object of session.update: whole, and nothing else."""
+    heard: Json = {
+        "format": _FORMATS[session.input_format],
+        "noise_reduction": _noise(session),
+        "transcription": _transcription(session),
+        "turn_detection": _turn_detection(session),
+    }
+    made: Json = {"type": session.kind}
+    if session.answers:
+        made["instructions"] = session.instructions
+        made["output_modalities"] = [session.output]
+        made["tools"] = [_tool(tool) for tool in session.tools]
+    made["audio"] = {"input": heard}
+    if session.answers:
+        made["audio"]["output"] = {
+            "format": _FORMATS[session.output_format],
+            "voice": session.voice,
         }
+    if session.confidence:
+        made["include"] = [_LOGPROBS]
+    _leave_alone(made, session.left_alone)
+    return made
 
 
-def encode(order: cmd.LinkCommand, session: Session, event_id: str) -> Iterator[bytes]:
+_WHERE: Final[dict[str, tuple[str, ...]]] = {
+    "instructions": ("instructions",),
+    "output": ("output_modalities",),
+    "tools": ("tools",),
+    "voice": ("audio", "output", "voice"),
+    "transcription_model": ("audio", "input", "transcription"),
+    "noise_reduction": ("audio", "input", "noise_reduction"),
+}
+
+
+def _leave_alone(made: Json, names: frozenset[str]) -> None:
+    """Take out what a client secret has settled already."""
+    for name in names:
+        *path, last = _WHERE[name]
+        place = made
+        for key in path:
+            place = place.get(key, {})
+        place.pop(last, None)
+
+
+def changed(before: Session, after: Session) -> Json:
+    """The smallest update that makes ``after`` of ``before``; {} where there is nothing to do.
+
+    Objects within ``audio.input`` and ``audio.output`` go whole or not at all: whether a server
+    keeps what a part of one omits is not known.
+    """
+    old, new = wanted(before), wanted(after)
+    made: Json = {key: value for key, value in new.items() if value != old.get(key)}
+    if "audio" in made:
+        made["audio"] = _differing(old["audio"], new["audio"])
+    return {"type": new["type"], **made} if made else {}
+
+
+def _differing(old: Json, new: Json) -> Json:
+    made = {}
+    for side, values in new.items():
+        known = old.get(side, {})
+        differ = {key: value for key, value in values.items() if value != known.get(key, ...)}
+        if differ:
+            made[side] = differ
+    return made
+
+
+def _noise(session: Session) -> Json | None:
+    return None if session.noise_reduction is None else {"type": session.noise_reduction}
+
+
+def _transcription(session: Session) -> Json:
+    made: Json = {"model": session.transcription_model}
+    if session.language is not None:
+        made["language"] = session.language
+    if session.transcription_prompt:
+        made["prompt"] = session.transcription_prompt
+    return made
+
+
+def _turn_detection(session: Session) -> Json | None:
+    if session.manual:
+        return None
+    made: Json = {
+        "type": "server_vad",
+        "threshold": session.threshold,
+        "prefix_padding_ms": session.prefix_padding_ms,
+        "silence_duration_ms": session.silence_duration_ms,
+    }
+    if session.answers:  # a transcription session may refuse these two
+        made |= {"create_response": True, "interrupt_response": True}
+    return made
+
+
+def _tool(tool: Any) -> Json:
+    return {
+        "type": "function",
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": dict(tool.parameters),
+    }
+
+
+def as_is(message: Json) -> Json:
+    """The spelling of the GA dialect."""
+    return message
+
+
+def encode(order: cmd.LinkCommand, event_id: str, spell: Spell = as_is) -> Iterator[bytes]:
     """Yield the messages that carry out one order.
 
     ``event_id`` must be new on its connection; appends carry none, Configure brings its own (C19).
     """
     if isinstance(order, cmd.AppendAudio):
-        yield from _appends(order.pcm)
+        yield from appends(order.pcm)
         return
-    body = _body(order, session)
-    name = order.event_id if isinstance(order, cmd.Configure) else event_id
-    yield msgspec.json.encode({"type": body.pop("type"), "event_id": name, **body})
+    body = spell(_body(order))
+    if body is not None:
+        name = order.event_id if isinstance(order, cmd.Configure) else event_id
+        yield msgspec.json.encode({"type": body.pop("type"), "event_id": name, **body})
 
 
-def _appends(pcm: bytes) -> Iterator[bytes]:
-    assert len(pcm) % SAMPLE_BYTES == 0, "sound is whole samples (C28)"
-    for start in range(0, len(pcm), APPEND_BYTES):
-        piece = pcm[start : start + APPEND_BYTES]
+def appends(sound: bytes, most: int = APPEND_BYTES) -> Iterator[bytes]:
+    """Yield the messages that append ``sound``, at most ``most`` bytes each."""
+    for start in range(0, len(sound), most):
+        piece = sound[start : start + most]
         yield b"".join((_APPEND_HEAD, binascii.b2a_base64(piece, newline=False), b'"}'))
 
 
-def _body(order: cmd.LinkCommand, session: Session) -> dict[str, Any]:
+def _body(order: cmd.LinkCommand) -> Json:
     match order:
-        case cmd.Configure():
-            return {"type": "session.update", "session": session.wanted()}
+        case cmd.Configure(_, session, since):
+            update = wanted(session) if since is None else changed(since, session)
+            return {"type": "session.update", "session": update}
         case cmd.CommitInput():
             return {"type": "input_audio_buffer.commit"}
+        case cmd.ClearInput():
+            return {"type": "input_audio_buffer.clear"}
         case cmd.CreateResponse():
             return {"type": "response.create"}
         case cmd.CancelResponse(response_id):
@@ -107,32 +181,51 @@ def _body(order: cmd.LinkCommand, session: Session) -> dict[str, Any]:
             return {"type": "conversation.item.truncate", **where, "audio_end_ms": audio_end_ms}
         case cmd.DeleteItem(item_id):
             return {"type": "conversation.item.delete", "item_id": item_id}
+        case cmd.AddText() | cmd.AddToolOutput():
+            return {"type": "conversation.item.create", "item": _item(order)}
         case cmd.AppendAudio():
             raise AssertionError("appends are encoded apart")
 
 
-def differences(wanted: dict[str, Any], effective: object) -> tuple[str, ...]:
+def _item(order: cmd.AddText | cmd.AddToolOutput) -> Json:
+    if isinstance(order, cmd.AddToolOutput):
+        return {"type": "function_call_output", "call_id": order.call_id, "output": order.output}
+    kind = "input_text" if order.role == "user" else "output_text"
+    content = [{"type": kind, "text": order.text}]
+    return {"type": "message", "role": order.role, "content": content}
+
+
+def differences(asked: Json, effective: object) -> tuple[str, ...]:
     """Say for each key that was asked for what the server made of it (C21); () where nothing."""
-    return tuple(_differences(wanted, effective, ""))
+    return tuple(_differences(asked, effective, ""))
 
 
-def _differences(wanted: object, effective: object, path: str) -> Iterator[str]:
-    if isinstance(wanted, dict):
-        for key, value in wanted.items():
+def _differences(asked: object, effective: object, path: str) -> Iterator[str]:
+    if isinstance(asked, dict):
+        for key, value in asked.items():
             inner = effective.get(key) if isinstance(effective, dict) else None
             yield from _differences(value, inner, f"{path}.{key}" if path else key)
-    elif not _same(wanted, effective):
+    elif not _same(asked, effective):
         private = path.rpartition(".")[2] in _PRIVATE
-        yield f"{path} differs" if private else f"{path} asked {wanted!r}, got {effective!r}"
+        yield f"{path} differs" if private else f"{path} asked {asked!r}, got {effective!r}"
 
 
-def _same(wanted: object, effective: object) -> bool:
-    if isinstance(wanted, float) and isinstance(effective, (int, float)):
-        return abs(wanted - effective) < 1e-6  # a server may keep it as a 32-bit float
-    return wanted == effective
+def _same(asked: object, effective: object) -> bool:
+    if isinstance(asked, float) and isinstance(effective, (int, float)):
+        return abs(asked - effective) < 1e-6  # a server may keep it as a 32-bit float
+    if isinstance(asked, list) and isinstance(effective, list):
+        return len(asked) == len(effective) and not any(
+            True for a, e in zip(asked, effective, strict=True) for _ in _differences(a, e, "")
+        )  # a server adds defaults of its own to each tool
+    return asked == effective
 
 
 def session_url(base: str, model: str) -> str:
     """The address of a conversation session: a model and no intent (C2)."""
     quoted = "".join(c if c.isalnum() or c in "-._~" else f"%{ord(c):02X}" for c in model)
     return f"{base}{'&' if '?' in base else '?'}model={quoted}"
+
+
+def transcription_url(base: str) -> str:
+    """The address of a transcription session: the intent and no model (C2)."""
+    return f"{base}{'&' if '?' in base else '?'}intent=transcription"

@@ -6,6 +6,7 @@ type with a wrong body is a ProtocolError that names type and field, never the c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
@@ -49,8 +50,33 @@ class _Item(_Message):
     item_id: str
 
 
+class _Started(_Item):
+    audio_start_ms: int | None = None
+
+
+class _Stopped(_Item):
+    audio_end_ms: int | None = None
+
+
+class _TranscriptUsage(msgspec.Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    seconds: float | None = None
+
+
+class _Logprob(msgspec.Struct):
+    logprob: float
+
+
+class _Language(msgspec.Struct):
+    code: str
+
+
 class _Transcript(_Item):
     transcript: str
+    usage: _TranscriptUsage | None = None
+    logprobs: list[_Logprob] | None = None
+    languages: list[_Language] | None = None
 
 
 class _Failed(_Item):
@@ -74,9 +100,16 @@ class _TextPart(_Part, kw_only=True):
     transcript: str = ""
 
 
+class _Cached(msgspec.Struct):
+    audio_tokens: int | None = 0
+    image_tokens: int | None = 0
+
+
 class _Details(msgspec.Struct):
     cached_tokens: int | None = 0
     audio_tokens: int | None = 0
+    image_tokens: int | None = 0
+    cached_tokens_details: _Cached | None = None
 
 
 class _Usage(msgspec.Struct):
@@ -96,8 +129,17 @@ class _Status(msgspec.Struct):
     error: _StatusError | None = None
 
 
+class _OutputItem(msgspec.Struct):
+    type: str = ""
+    status: str | None = None
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+
+
 class _ResponseBody(msgspec.Struct):
     id: str
+    output: list[_OutputItem] | None = None
     status: str | None = None
     status_details: _Status | None = None
     usage: _Usage | None = None
@@ -107,17 +149,29 @@ class _Response(_Message):
     response: _ResponseBody
 
 
+class _RateLimit(msgspec.Struct):
+    reset_seconds: float | None = 0.0
+
+
+class _RateLimits(_Message):
+    rate_limits: list[_RateLimit]
+
+
 def _usage(usage: _Usage | None) -> ev.Usage | None:
     if usage is None:
         return None
     given = usage.input_token_details or _Details()
     made = usage.output_token_details or _Details()
+    split = given.cached_tokens_details
     return ev.Usage(
         input_tokens=usage.input_tokens or 0,
         output_tokens=usage.output_tokens or 0,
         cached_tokens=given.cached_tokens or 0,
         input_audio_tokens=given.audio_tokens or 0,
         output_audio_tokens=made.audio_tokens or 0,
+        input_image_tokens=given.image_tokens or 0,
+        cached_audio_tokens=split.audio_tokens or 0 if split is not None else None,
+        cached_image_tokens=split.image_tokens or 0 if split is not None else None,
     )
 
 
@@ -126,7 +180,47 @@ def _done(message: _Response) -> ev.ServerEvent:
     details = body.status_details or _Status()
     fault = details.error or _StatusError()
     reason = details.reason or fault.code or fault.type
-    return ev.ResponseDone(body.id, body.status or "completed", reason, _usage(body.usage))
+    status = body.status or "completed"
+    calls = _calls(body.output or []) if status == "completed" else ()
+    return ev.ResponseDone(body.id, status, reason, _usage(body.usage), calls)
+
+
+def _calls(items: list[_OutputItem]) -> tuple[ev.ToolCall, ...]:
+    """Those that are complete: an interrupted one may ask for something nobody said."""
+    return tuple(
+        ev.ToolCall(item.call_id, item.name, item.arguments or "")
+        for item in items
+        if item.type == "function_call"
+        and item.status in {"completed", None}
+        and item.call_id
+        and item.name
+    )
+
+
+def _transcript(message: _Transcript) -> ev.ServerEvent:
+    usage, languages = message.usage, message.languages or []
+    return ev.UserTranscript(
+        message.item_id,
+        message.transcript,
+        _confidence(message.logprobs or []),
+        languages[0].code if languages else None,
+        None
+        if usage is None
+        else ev.TranscriptUsage(usage.input_tokens, usage.output_tokens, usage.seconds),
+    )
+
+
+def _confidence(logprobs: list[_Logprob]) -> float | None:
+    """The geometric mean of the words' probabilities; None where the server tells none."""
+    if not logprobs:
+        return None
+    mean = math.fsum(each.logprob for each in logprobs) / len(logprobs)
+    return round(math.exp(min(0.0, mean)), 4) if math.isfinite(mean) else None
+
+
+def _limits(message: _RateLimits) -> ev.ServerEvent:
+    waits = [limit.reset_seconds or 0.0 for limit in message.rate_limits]
+    return ev.RateLimits(max(waits, default=0.0))
 
 
 def _error(message: _Error) -> ev.ServerEvent:
@@ -158,13 +252,17 @@ _READERS: Final[dict[str, _Reader]] = {
         lambda m: ev.SessionCreated(m.session.type, m.session.expires_at),
     ),
     "error": (_Error, _error),
-    "input_audio_buffer.speech_started": (_Item, lambda m: ev.SpeechStarted(m.item_id)),
-    "input_audio_buffer.speech_stopped": (_Item, lambda m: ev.SpeechStopped(m.item_id)),
-    "input_audio_buffer.committed": (_Item, lambda m: ev.InputCommitted(m.item_id)),
-    "conversation.item.input_audio_transcription.completed": (
-        _Transcript,
-        lambda m: ev.UserTranscript(m.item_id, m.transcript),
+    "input_audio_buffer.speech_started": (
+        _Started,
+        lambda m: ev.SpeechStarted(m.item_id, m.audio_start_ms),
     ),
+    "input_audio_buffer.speech_stopped": (
+        _Stopped,
+        lambda m: ev.SpeechStopped(m.item_id, m.audio_end_ms),
+    ),
+    "input_audio_buffer.timeout_triggered": (_Item, lambda m: ev.IdleTimeout(m.item_id)),
+    "input_audio_buffer.committed": (_Item, lambda m: ev.InputCommitted(m.item_id)),
+    "conversation.item.input_audio_transcription.completed": (_Transcript, _transcript),
     "conversation.item.input_audio_transcription.failed": (
         _Failed,
         lambda m: ev.TranscriptFailed(m.item_id, m.error.code),
@@ -176,20 +274,15 @@ _READERS: Final[dict[str, _Reader]] = {
     "response.output_text.delta": (_TextPart, _delta),
     "response.output_text.done": (_TextPart, _final),
     "response.done": (_Response, _done),
+    "rate_limits.updated": (_RateLimits, _limits),
 }
 
 
 class Decoder:
     """Reads the messages of one kind of session. Holds no state of a connection."""
 
-    def __init__(
-        self, differences: Callable[[object], tuple[str, ...]], secret: str | None = None
-    ) -> None:
-        """``differences(effective)`` compares the server's session with the one asked for.
-
-        ``secret`` is taken out of what the server says about errors, should it echo it.
-        """
-        self._differences = differences
+    def __init__(self, secret: str | None = None) -> None:
+        """``secret`` is taken out of what the server says about errors, should it echo it."""
         self._secret = secret
         self._type = msgspec.json.Decoder(_Message)
         self._updated = msgspec.json.Decoder(_Updated)
@@ -205,7 +298,7 @@ class Decoder:
             raise ProtocolError("a server message is not a JSON object with a type") from None
         try:
             if kind == "session.updated":
-                return ev.SessionUpdated(self._differences(self._updated.decode(message).session))
+                return ev.SessionUpdated(self._updated.decode(message).session)
             if kind not in self._readers:
                 return ev.Ignored(kind[:80])
             decoder, build = self._readers[kind]

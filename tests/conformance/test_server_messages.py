@@ -14,7 +14,7 @@ from satellite.errors import ProtocolError
 from satellite.model import events as ev
 from satellite.wire import server_events
 
-decode = server_events.Decoder(lambda effective: ("voice differs",) if not effective else ())
+decode = server_events.Decoder()
 TRACE = Path(__file__).with_name("turn.jsonl")
 
 
@@ -48,10 +48,11 @@ def test_a_recorded_turn_is_understood_in_order() -> None:
         "UserTranscript",
         "TextDelta",
         "ResponseDone",
+        "RateLimits",
     ]
     done = events[-2]
     assert isinstance(done, ev.ResponseDone)
-    assert done.usage == ev.Usage(135, 52, 64, 23, 38)
+    assert done.usage == ev.Usage(135, 52, 64, 23, 38, 0, 0, 0)
 
 
 def test_the_reason_of_a_failed_response_is_its_error_code() -> None:
@@ -61,8 +62,9 @@ def test_the_reason_of_a_failed_response_is_its_error_code() -> None:
     assert event == ev.ResponseDone("r1", "failed", "rate_limit_exceeded")
 
 
-def test_differences_of_the_session_are_computed_from_the_whole_session() -> None:
-    assert said(type="session.updated", session={}) == ev.SessionUpdated(("voice differs",))
+def test_the_effective_session_is_handed_on_whole() -> None:
+    session = {"type": "realtime", "audio": {"output": {"voice": "cedar"}}}
+    assert said(type="session.updated", session=session) == ev.SessionUpdated(session)
 
 
 def test_c38_unknown_types_and_keys_are_ignored() -> None:

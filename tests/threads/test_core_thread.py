@@ -19,7 +19,7 @@ from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import Instant, silence
 from satellite.model.ports import Message
-from satellite.wire.realtime import Session
+from satellite.model.session import Session
 
 CANARY = "canary"
 VOICE = silence(200)
@@ -61,13 +61,11 @@ class Owners:
 
 
 def a_core(owners: Owners) -> tuple[Core, Inbox]:
+    session = Session(instructions=CANARY, transcription_prompt=CANARY)
     settings = logic.Settings(
-        LinkSettings(10, 300, lambda low, high: high),
+        LinkSettings(10, 300, lambda low, high: high, session),
         TalkSettings(ReportSettings("boot", "kitchen", None), True, False, 500, 300),
     )
-    session = Session(
-        CANARY, "marin", "audio", "t", CANARY, None, 0.5, 300, 500, "far_field"
-    )  # fmt: skip
     inbox = Inbox()
     outside = Outside(
         link=owners,
@@ -78,7 +76,7 @@ def a_core(owners: Owners) -> tuple[Core, Inbox]:
         last_frame_at=lambda: owners.now,
         clock=lambda: Instant(owners.now, 1_795_248_000.0),
     )
-    return Core(settings, Wire(session, "satellite/kitchen", False), outside, inbox), inbox
+    return Core(settings, Wire("satellite/kitchen", False), outside, inbox), inbox
 
 
 def conversation() -> list[ev.Event]:

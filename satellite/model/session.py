@@ -1,0 +1,48 @@
+"""What the satellite asks of a Realtime session. A value; ``wire`` spells it for a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["realtime", "transcription"]  # the protocol's words for a session's type
+Format = Literal["pcm", "pcmu", "pcma"]  # 24 kHz linear, or 8 kHz G.711 of either law
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may call. ``parameters`` is a JSON Schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session's settings. ``left_alone`` names fields whose value is the server's affair."""
+
+    kind: Kind = "realtime"
+    instructions: str = field(default="", repr=False)
+    voice: str = "marin"
+    output: Literal["audio", "text"] = "audio"
+    transcription_model: str = "gpt-4o-mini-transcribe"
+    transcription_prompt: str = field(default="", repr=False)
+    keywords: tuple[str, ...] = field(default=(), repr=False)
+    language: str | None = None
+    confidence: bool = False  # ask for the recogniser's probabilities
+    manual: bool = False  # we end the turns, not the server's VAD
+    threshold: float = 0.5
+    prefix_padding_ms: int = 300
+    silence_duration_ms: int = 500
+    noise_reduction: Literal["near_field", "far_field"] | None = "far_field"
+    input_format: Format = "pcm"
+    output_format: Format = "pcm"
+    tools: tuple[Tool, ...] = field(default=(), repr=False)
+    left_alone: frozenset[str] = frozenset()
+
+    @property
+    def answers(self) -> bool:
+        """False in a session that only writes down what was said."""
+        return self.kind == "realtime"
