@@ -303,6 +303,11 @@ def check(event: dict[str, Any]) -> None:
     _CHECK(event, "")
 
 
+def check_session(value: Any, path: str = "session") -> None:
+    """The same for a session object alone, as a client secret pins one. Raises Refusal."""
+    _session(value, path)
+
+
 def decode_audio(encoded: str) -> bytes:
     """Raw samples out of base64. Raises Refusal for what is not base64 or more than 15 MiB."""
     try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
@@ -20,7 +21,17 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from satellite.local.engines import Engines
-from satellite.local.outputs import Abandon, Answer, Output, Recognise, Report, Send, Speak
+from satellite.local.outputs import (
+    Abandon,
+    Answer,
+    Diagnose,
+    Output,
+    Recognise,
+    Report,
+    Send,
+    Speak,
+    Wake,
+)
 from satellite.local.session import Session
 
 _OUTBOX: Final = 64 * 1024 * 1024  # bytes waiting for a client that does not read: 16 min of speech
@@ -59,6 +70,7 @@ class Connection:
         self._outbox: asyncio.Queue[str] = asyncio.Queue()
         self._waiting = 0  # characters in the outbox
         self._given_up = False
+        self._waker: asyncio.TimerHandle | None = None
         self._work: dict[asyncio.Task[None], str | None] = {}  # task -> its response, if any
 
     async def run(self) -> None:
@@ -68,6 +80,8 @@ class Connection:
             self._carry_out(self._session.open())
             await self._read()
         finally:
+            if self._waker is not None:
+                self._waker.cancel()
             for task in (writer, *self._work):
                 task.cancel()
             await asyncio.gather(writer, *self._work, return_exceptions=True)
@@ -77,7 +91,7 @@ class Connection:
             async for message in self._websocket:
                 if self._given_up:
                     return
-                self._carry_out(self._session.receive(message))
+                self._carry_out(self._session.receive(message, time.monotonic()))
                 while self._session.has_unheard:
                     self._carry_out(self._session.listen())
                     await asyncio.sleep(0)
@@ -108,6 +122,10 @@ class Connection:
                     self._start(self._answer(output), output.response_id)
                 case Speak():
                     self._start(self._speak(output), output.response_id)
+                case Wake():
+                    self._start_waking(output)
+                case Diagnose(code, text):
+                    _log.warning("a client: %s (%s)", text, code)
 
     def _post(self, event: dict[str, Any]) -> None:
         if self._given_up:
@@ -124,6 +142,15 @@ class Connection:
         task = asyncio.create_task(work)
         self._work[task] = response_id
         task.add_done_callback(self._work.pop)
+
+    def _start_waking(self, wake: Wake) -> None:
+        """Only the newest counts."""
+        if self._waker is not None:
+            self._waker.cancel()
+        loop = asyncio.get_running_loop()
+        self._waker = loop.call_later(
+            wake.after_ms / 1000, lambda: self._carry_out(self._session.woken(wake.number))
+        )
 
     def _abandon(self, response_id: str) -> None:
         for task, owner in self._work.items():

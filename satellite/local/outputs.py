@@ -55,7 +55,23 @@ class Abandon:
     response_id: str
 
 
-Output = Send | Recognise | Answer | Report | Speak | Abandon
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Answer with ``woken`` after so many milliseconds of wall clock; a later Wake replaces it."""
+
+    after_ms: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnose:
+    """Something a client does that the live service takes in silence; once for each ``code``."""
+
+    code: str
+    text: str
+
+
+Output = Send | Recognise | Answer | Report | Speak | Abandon | Wake | Diagnose
 
 
 def error_event(refusal: Refusal, event_id: str, client_event_id: str | None) -> dict[str, Any]:

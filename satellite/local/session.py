@@ -16,26 +16,42 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from satellite.local import client_events, conversation, settings
+from satellite.local.behaviour import Behaviour, Kind
 from satellite.local.conversation import Conversation, Item
 from satellite.local.engines import Call, Say
 from satellite.local.input_buffer import InputBuffer
-from satellite.local.outputs import Outbox, Output
+from satellite.local.outputs import Diagnose, Outbox, Output
 from satellite.local.responses import Responses
 from satellite.local.schema import Refusal
 from satellite.local.transcripts import Transcripts
 from satellite.local.vad import Detector, Endpointer, SpeechStarted, SpeechStopped
 
 _SHORTEST_MS: Final = 100  # of a commit: realtime-protocol.md 3.1
+_LIVE: Final = Behaviour()
 
 
 class Session:
-    """``new_id(prefix)`` gives a fresh id such as "item_…"; ``expires_at`` is epoch seconds."""
+    """``new_id(prefix)`` gives a fresh id such as "item_…"; ``expires_at`` is epoch seconds.
+
+    ``pinned`` is a checked session object of a client secret, laid over the start values.
+    ``diagnosed`` holds what was given out as Diagnose.
+    """
 
     def __init__(
-        self, model: str, expires_at: int, new_id: Callable[[str], str], detector: Detector
+        self,
+        model: str,
+        expires_at: int,
+        new_id: Callable[[str], str],
+        detector: Detector,
+        kind: Kind = "realtime",
+        pinned: dict[str, Any] | None = None,
+        behaviour: Behaviour = _LIVE,
     ) -> None:
+        self.diagnosed: list[Diagnose] = []
+        self._kind = kind
+        self._behaviour = behaviour
         self._detector = detector
-        self._settings = settings.initial(new_id("sess"), model, expires_at)
+        self._settings = settings.initial(new_id("sess"), model, expires_at, pinned)
         self._outbox = Outbox(new_id)
         self._conversation = Conversation()
         self._transcripts = Transcripts(self._outbox, self._conversation)
@@ -63,8 +79,12 @@ class Session:
         self._outbox.send("session.created", session=self._settings)
         return self._outbox.flush()
 
-    def receive(self, message: str | bytes) -> list[Output]:
-        """One message of the client, of whatever content. Never raises."""
+    def receive(self, message: str | bytes, at_s: float | None = None) -> list[Output]:
+        """One message of the client, of whatever content. Never raises.
+
+        ``at_s`` is when it came on a monotonic clock; without it no wrong rate is noticed (S25).
+        """
+        del at_s
         while self.has_unheard:
             self._listen()
         event_id: str | None = None
@@ -109,6 +129,11 @@ class Session:
     def speech_ended(self, response_id: str, *, failed: bool = False) -> list[Output]:
         """One sentence is spoken, or could not be."""
         self._responses.speech_ended(response_id, failed=failed)
+        return self._outbox.flush()
+
+    def woken(self, number: int) -> list[Output]:
+        """The time of a Wake is over."""
+        del number
         return self._outbox.flush()
 
     def _update(self, event: dict[str, Any]) -> None:

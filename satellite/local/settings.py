@@ -51,8 +51,18 @@ class TurnDetection:
     interrupt_response: bool
 
 
-def initial(session_id: str, model: str, expires_at: int) -> dict[str, Any]:
-    """The session object of ``session.created``; ``expires_at`` is in seconds since the epoch."""
+def initial(
+    session_id: str, model: str, expires_at: int, pinned: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The session object of ``session.created``; ``expires_at`` is in seconds since the epoch.
+
+    ``pinned``, already checked for shape, is laid over it. Raises Refusal for what cannot be.
+    """
+    session = _start(session_id, model, expires_at)
+    return session if pinned is None else updated(session, pinned, assistant_spoke=False)
+
+
+def _start(session_id: str, model: str, expires_at: int) -> dict[str, Any]:
     return {
         "type": "realtime",
         "object": "realtime.session",
