@@ -8,7 +8,7 @@ WORKERS ?= 2
 JUNIT ?= .pytest_cache/junit.xml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test checklist check format lint types imports fix clean ready
+.PHONY: help demo test checklist witness check format lint types imports fix clean ready
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ test: ready ## the whole suite: make test, or make test ARGS="tests/unit -k gate
 
 checklist: ready ## the tests of docs/realtime-checklist.md alone, and how many of its lines hold
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -m checklist $(ARGS)
+
+witness: ready ## the daemon against a server that is not ours; 2 GB or more, see docs/witnesses.md
+	@$(BIN)/python scripts/witness $(ARGS)
 
 check: format lint types imports test ## everything that must hold before a commit
 
