@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, is_dataclass
 from types import NoneType
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from satellite.config.schema import Config, Setting
+from satellite.config.schema import Config
+from satellite.config.setting import Setting, keys_of
 from satellite.config.values import one_of, range_of
 
 _WIDTH: Final = 96
@@ -45,7 +46,7 @@ def example() -> str:
 
 def _section(kind: type[Any], indent: str) -> Iterator[str]:
     kinds = get_type_hints(kind)
-    for entry in fields(kind):
+    for entry in keys_of(kind):
         inner = kinds[entry.name]
         about: Setting = entry.metadata["setting"]
         if not indent:
@@ -88,6 +89,8 @@ def _line(entry: Field[Any], about: Setting) -> str:
 
 def _written(value: Any) -> str:
     """Return ``value`` as YAML. Words stay bare; JSON writes everything else as YAML does."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(_written(item) for item in value)}]"
     if (
         isinstance(value, str)
         and value.replace("_", "").replace("-", "").replace(".", "").isalnum()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields, is_dataclass
+from dataclasses import Field, dataclass, field, is_dataclass, replace
 from typing import Any, Final, Literal, get_type_hints
 
-from satellite.config import nodes, rules
+from satellite.config import mistakes, nodes, rules, session_rules
 from satellite.config.nodes import Node, Refused, Scalar
-from satellite.config.schema import Config, Setting
+from satellite.config.schema import Config
+from satellite.config.setting import Setting, keys_of
 from satellite.config.tags import Sources, WrongError
 from satellite.config.values import guess, looks_secret, one_of, read
 from satellite.errors import ConfigError
@@ -51,6 +52,7 @@ def load(
         raise ConfigError([_format(source, error.line, "", error.sentence)]) from None
     config = _read_section(Config, root, "", reading) if root else Config()
     assert isinstance(config, Config)
+    config = replace(config, lines=reading.lines)
     _apply_rules(config, reading)
     if reading.problems:
         raise ConfigError(
@@ -112,6 +114,9 @@ def _format(source: str, line: int, key: str, sentence: str) -> str:
 
 
 def _read_section(kind: type[Any], node: Node, path: str, reading: _Reading) -> Any:
+    if isinstance(node, Scalar) and (sentence := mistakes.said_of(path, node.text)):
+        reading.refuse(node.line, path, sentence)
+        return kind()
     if isinstance(node, Scalar) and node.is_null:
         if node.text and path:  # null was written, as if it could be switched off
             reading.refuse(node.line, path, "cannot be switched off with null; delete the line")
@@ -123,7 +128,7 @@ def _read_section(kind: type[Any], node: Node, path: str, reading: _Reading) -> 
     written = _written(kind, node, path, reading)
     kinds = get_type_hints(kind)
     values = {}
-    for entry in fields(kind):
+    for entry in keys_of(kind):
         if entry.name in written:
             key = _join(path, entry.name)
             try:
@@ -139,13 +144,15 @@ def _read_section(kind: type[Any], node: Node, path: str, reading: _Reading) -> 
 def _read_field(entry: Field[Any], kind: Any, node: Node, key: str, reading: _Reading) -> Any:
     if isinstance(kind, type) and is_dataclass(kind):
         return _read_section(kind, node, key, reading)
+    if isinstance(node, Scalar) and (sentence := mistakes.said_of(key, node.text)):
+        raise WrongError(sentence)
     about: Setting = entry.metadata["setting"]
     return read(node, kind, about, entry.default, reading.sources)
 
 
 def _written(kind: type[Any], node: nodes.Mapping, path: str, reading: _Reading) -> dict[str, Node]:
     """Return the values of the known keys; refuse unknown ones and those written twice."""
-    known = [entry.name for entry in fields(kind)]
+    known = [entry.name for entry in keys_of(kind)]
     found: dict[str, Node] = {}
     for name, value in node.pairs:
         key = _join(path, name.text)
@@ -162,6 +169,8 @@ def _written(kind: type[Any], node: nodes.Mapping, path: str, reading: _Reading)
 
 def _unknown(name: str, path: str, known: list[str]) -> tuple[str, str]:
     """Return the key to show and the sentence for a key that is not in the schema."""
+    if sentence := mistakes.KEYS.get(_join(path, name)):
+        return _join(path, name), f"is not a known key ({sentence})"
     meant = guess(name, known)
     elsewhere = [key for key in _all_keys(Config, "") if key.rpartition(".")[2] == name]
     hint = ""
@@ -185,15 +194,16 @@ def _printable(name: str) -> str:
 
 
 def _all_keys(kind: type[Any], path: str) -> Iterator[str]:
-    for name, inner in get_type_hints(kind).items():
-        key = _join(path, name)
+    kinds = get_type_hints(kind)
+    for name in (entry.name for entry in keys_of(kind)):
+        key, inner = _join(path, name), kinds[name]
         yield key
         if is_dataclass(inner) and isinstance(inner, type):
             yield from _all_keys(inner, key)
 
 
 def _apply_rules(config: Config, reading: _Reading) -> None:
-    for rule in rules.broken(config):
+    for rule in (*rules.broken(config), *session_rules.broken(config)):
         if any(_is_wrong(key, reading.wrong) for key in rule.keys):
             continue
         written = [key for key in rule.keys if key in reading.lines]

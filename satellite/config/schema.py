@@ -9,50 +9,15 @@ Secrets, and texts that the person may not want to see in a log, are not part of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-OPENAI_URL: Final = "wss://api.openai.com/v1/realtime"
+from satellite.config.session_keys import Realtime
+from satellite.config.setting import is_loopback, says, setting
+
 MQTT_PORT: Final = 1883  # IANA, plain
 MQTT_TLS_PORT: Final = 8883  # IANA, secure-mqtt
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What the schema knows about one key beside its type and default."""
-
-    sentence: str
-    low: float | None = None
-    high: float | None = None
-    pattern: str = ""  # the whole text must match; ``wording`` says it for a person
-    wording: str = ""
-    keep_as: str = ""  # not empty: a secret, and the name to suggest for it in secrets.yaml
-    prose: bool = False  # free text: may be empty, may have several lines, is never echoed
-    path: Literal["", "read", "write"] = ""  # a file, relative to the folder of the configuration
-    active: str = ""  # how the example sets this key; empty: it shows the default, commented out
-
-
-def setting(default: Any, sentence: str, *, shown: bool = True, **known: Any) -> Any:
-    """Return a dataclass field with a ``Setting``. Secrets and ``shown=False`` stay out of repr."""
-    about = Setting(sentence, **known)
-    in_repr = shown and not about.keep_as and not about.prose
-    return field(default=default, repr=in_repr, metadata={"setting": about})
-
-
-def says(sentence: str) -> dict[str, Setting]:
-    """Return the metadata of a field that holds a section."""
-    return {"setting": Setting(sentence)}
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether ``host`` is this machine by its name or address alone; nothing is resolved."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,101 +100,6 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Transcription:
-    """How the server writes down what was said."""
-
-    model: str = setting("gpt-4o-mini-transcribe", "The model that writes down what you say.")
-    language: str | None = setting(
-        "en",
-        "The language you speak, as two letters; null lets the model guess.",
-        pattern="[a-z]{2,3}",
-        wording="a language code such as en or de",
-    )
-    prompt: str = setting("", "Words to expect, such as names of rooms and people.", prose=True)
-
-
-@dataclass(frozen=True, slots=True)
-class TurnDetection:
-    """How the server decides that you have finished."""
-
-    type: Literal["server_vad"] = setting(
-        "server_vad", "server_vad ends a turn after a silence; the gate needs that."
-    )
-    threshold: float = setting(
-        0.5, "How sure the server must be that it hears speech.", low=0, high=1
-    )
-    prefix_padding_ms: int = setting(
-        300, "Sound from before the speech that belongs to a turn.", low=0, high=5000
-    )
-    silence_duration_ms: int = setting(
-        500, "So much silence ends a turn, in milliseconds.", low=100, high=5000
-    )
-
-
-INSTRUCTIONS: Final = (
-    "You are a friendly voice assistant in a home. Answer in one or two short spoken sentences,"
-    " without lists or markup, in the language that you are spoken to."
-    " Say so when you do not know or did not understand."
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Realtime:
-    """The conversation and who holds it."""
-
-    provider: Literal["openai", "compatible"] = setting(
-        "openai", "compatible is any other server that speaks the same protocol; give its url."
-    )
-    url: str | None = setting(
-        None,
-        "Address of the server, wss://... (ws:// only on this machine); null is OpenAI's own.",
-        shown=False,  # some servers take their key in the query
-    )
-    model: str = setting("gpt-realtime-2.1", "The model that answers.")
-    api_key: str | None = setting(
-        None,
-        'Your key, never in clear. Either write the line  openai_api_key: "your key"  into a file'
-        " secrets.yaml beside this one; or use  !env OPENAI_API_KEY  for an environment variable;"
-        " or  !credential openai_api_key  for a systemd credential.",
-        keep_as="openai_api_key",
-        active="!secret openai_api_key",
-        pattern="[!-~]+",
-        wording="a key without spaces and accents",
-    )
-    instructions: str = setting(
-        INSTRUCTIONS, "Who the assistant is and how it answers.", prose=True
-    )
-    voice: str = setting("marin", "The voice of the answers.")
-    output: Literal["audio", "text"] = setting(
-        "audio", "audio speaks; text only publishes the answer."
-    )
-    transcription: Transcription = field(
-        default_factory=Transcription, metadata=says("What you said, as text.")
-    )
-    turn_detection: TurnDetection = field(
-        default_factory=TurnDetection, metadata=says("When your turn is over.")
-    )
-    noise_reduction: Literal["near_field", "far_field"] | None = setting(
-        "far_field",
-        "far_field for a microphone in the room, near_field for a headset, null for neither.",
-    )
-    connect_timeout_s: int = setting(
-        10, "Give up a connection attempt after so many seconds and try again.", low=1, high=60
-    )
-    idle_close_s: int = setting(
-        300,
-        "Close the session after so many seconds without speech; the next word opens it again.",
-        low=10,
-        high=3000,  # the server ends every session at 3600 s
-    )
-
-    @property
-    def endpoint(self) -> str:
-        """The address to connect to, without ``model``."""
-        return self.url or OPENAI_URL
-
-
-@dataclass(frozen=True, slots=True)
 class Mqtt:
     """The broker."""
 
@@ -287,8 +157,20 @@ class Privacy:
 
 
 @dataclass(frozen=True, slots=True)
+class Tools:
+    """What the model may do beside answering."""
+
+    builtin: tuple[Literal["time"], ...] = setting(
+        ("time",), "Tools of this program: time tells the date and the time of day."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
-    """The whole configuration. ``Config()`` has every default and no key."""
+    """The whole configuration. ``Config()`` has every default and no key.
+
+    ``lines`` has the line of every known key that was written, sections included.
+    """
 
     name: str = setting(
         "satellite",
@@ -302,5 +184,9 @@ class Config:
         default_factory=Gate, metadata=says("What leaves this machine: only what passes the gate.")
     )
     realtime: Realtime = field(default_factory=Realtime, metadata=says("Who answers."))
+    tools: Tools = field(
+        default_factory=Tools, metadata=says("What the model may do beside answering.")
+    )
     mqtt: Mqtt = field(default_factory=Mqtt, metadata=says("Where every turn is published."))
     privacy: Privacy = field(default_factory=Privacy, metadata=says("Where texts may appear."))
+    lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 import yaml
 
 from satellite.config.nodes import Node, Refused, Scalar, Sequence
-from satellite.config.schema import Setting
+from satellite.config.setting import Setting
 from satellite.config.tags import Sources, WrongError, behind_tag
 
 _BOOLS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -40,7 +40,7 @@ def read(node: Node, kind: Any, about: Setting, default: Any, sources: Sources) 
     if isinstance(node, Refused):
         raise WrongError(node.sentence)
     if get_origin(kind) is tuple:
-        return _read_paths(node, about, sources)
+        return _read_list(node, options[0], about, sources)
     if not isinstance(node, Scalar):
         raise WrongError("must be one value, is a list or a section")
     if node.is_null:
@@ -129,26 +129,30 @@ def _read_choice(node: Scalar, choices: tuple[str, ...], optional: bool) -> str:
     raise WrongError(f"is {shown(node.text)}, must be {one_of(words)}{hint}")
 
 
-def _read_paths(node: Node, about: Setting, sources: Sources) -> tuple[str, ...]:
+def _read_list(node: Node, kind: Any, about: Setting, sources: Sources) -> tuple[str, ...]:
+    """Return the items; one that is written without brackets is a list of one."""
     if isinstance(node, Scalar) and node.is_null:
         return ()
-    paths: list[str] = []
+    found: list[str] = []
     sentences: list[str] = []
     for item in node.items if isinstance(node, Sequence) else (node,):
         try:
-            paths.append(_read_path(item, about, sources))
+            found.append(_read_item(item, kind, about, sources))
         except WrongError as error:
             sentences += error.args
     if sentences:
         raise WrongError(*sentences)
-    return tuple(paths)
+    return tuple(found)
 
 
-def _read_path(node: Node, about: Setting, sources: Sources) -> str:
+def _read_item(node: Node, kind: Any, about: Setting, sources: Sources) -> str:
     if isinstance(node, Refused):
         raise WrongError(node.sentence)
     if not isinstance(node, Scalar) or node.is_null:
-        raise WrongError("must be a path or a list of paths")
+        what = "path" if about.path else "text"
+        raise WrongError(f"must be a {what} or a list of {what}s")
+    if get_origin(kind) is Literal:
+        return _read_choice(node, get_args(kind), optional=False)
     return _read_text(node, about, sources)
 
 
@@ -157,7 +161,7 @@ def _read_text(node: Scalar, about: Setting, sources: Sources) -> str:
     what = f"{node.tag} {node.text} stands for a value that" if node.tag else ""
     _check_characters(text, about, what)
     if about.pattern and not re.fullmatch(about.pattern, text):
-        if not what and not about.keep_as:
+        if not what and not about.keep_as and about.shown:
             what = f"is {shown(text)},"
         raise WrongError(f"{what} must be {about.wording}".lstrip())
     return _absolute(text, about, what, sources) if about.path else text

@@ -36,21 +36,24 @@ class TranscriptPrice:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """A model that answers. ``ends``: the service stops it on that day."""
+    """A model that answers. ``ends``: the service stops it on that day; then take ``successor``."""
 
     price: Price | None = None
     ends: date | None = None
+    successor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Transcriber:
     """A model that writes down what was said.
 
-    ``manual``: only where we end the turns. ``languages``: takes a list in place of one.
+    ``manual``: a live one, only in transcription sessions where we end the turns. ``languages``:
+    takes a list in place of one. ``ends`` and ``successor`` are as a Speaker's.
     """
 
     price: TranscriptPrice | None = None
     ends: date | None = None
+    successor: str = ""
     manual: bool = False
     languages: bool = False
     keywords: bool = False
@@ -71,19 +74,41 @@ SPEAKERS: Final[dict[str, Speaker]] = {
     "gpt-realtime-2": Speaker(_WHOLE),
     "gpt-realtime-2.1-mini": Speaker(_SMALL),
     "gpt-realtime-1.5": Speaker(_OLDER),
-    "gpt-realtime": Speaker(_OLDER, _JANUARY),
-    "gpt-realtime-mini": Speaker(_SMALL_OLDER, _JANUARY),
+    "gpt-realtime": Speaker(_OLDER, _JANUARY, "gpt-realtime-2.1"),
+    "gpt-realtime-mini": Speaker(_SMALL_OLDER, _JANUARY, "gpt-realtime-2.1-mini"),
     "gpt-4o-mini-realtime-preview": Speaker(_PREVIEW),
 }
 
+_NEXT: Final = "gpt-transcribe"
+
 TRANSCRIBERS: Final[dict[str, Transcriber]] = {
-    "whisper-1": Transcriber(TranscriptPrice(minute=0.006), _FEBRUARY),
-    "gpt-4o-mini-transcribe": Transcriber(TranscriptPrice(1.25, 5.00), _FEBRUARY, confidence=True),
-    "gpt-4o-transcribe": Transcriber(TranscriptPrice(2.50, 10.00), _FEBRUARY, confidence=True),
-    "gpt-4o-transcribe-diarize": Transcriber(None, _FEBRUARY, prompt=False),
+    "whisper-1": Transcriber(TranscriptPrice(minute=0.006), _FEBRUARY, _NEXT),
+    "gpt-4o-mini-transcribe": Transcriber(
+        TranscriptPrice(1.25, 5.00), _FEBRUARY, _NEXT, confidence=True
+    ),
+    "gpt-4o-transcribe": Transcriber(
+        TranscriptPrice(2.50, 10.00), _FEBRUARY, _NEXT, confidence=True
+    ),
+    "gpt-4o-transcribe-diarize": Transcriber(None, _FEBRUARY, _NEXT, prompt=False),
     "gpt-transcribe": Transcriber(TranscriptPrice(minute=0.0045), languages=True, keywords=True),
     "gpt-live-transcribe": Transcriber(
         TranscriptPrice(minute=0.017), manual=True, languages=True, keywords=True
     ),
     "gpt-realtime-whisper": Transcriber(TranscriptPrice(minute=0.017), manual=True, prompt=False),
 }
+
+_UNKNOWN: Final = Transcriber(keywords=True, confidence=True)
+
+
+def transcriber(name: str) -> Transcriber:
+    """What a model takes; one that is not known takes what it is given."""
+    return TRANSCRIBERS.get(name, _UNKNOWN)
+
+
+def ending(name: str, today: date) -> str | None:
+    """Say when the service stops this model, and what comes after; None where no end is known."""
+    model = SPEAKERS.get(name) or TRANSCRIBERS.get(name)
+    if model is None or model.ends is None:
+        return None
+    verb = "ended" if today >= model.ends else "ends"
+    return f"{name} {verb} on {model.ends}; take {model.successor}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from satellite.config.example import example
 from satellite.config.loader import load
 from satellite.config.schema import Config, Mqtt, Realtime
+from satellite.config.session_keys import ClientSecret
 
 COMMITTED = Path(__file__).parents[2] / "config.example.yaml"
 
@@ -18,7 +19,7 @@ def loaded(text: str) -> Config:
         source="config.example.yaml",
         base="/etc/sat",
         environment={},
-        secrets=lambda: {"openai_api_key": "k", "mqtt_password": "p"},
+        secrets=lambda: {"openai_api_key": "k", "mqtt_password": "p", "client_secret_token": "t"},
         credentials={},
     )
 
@@ -34,7 +35,10 @@ def test_it_works_once_the_key_is_in_secrets() -> None:
 def test_every_line_that_is_commented_out_shows_the_default() -> None:
     everything = re.sub(r"(?m)^( *)#(?=[a-z_]+: )", r"\1", example())
     assert everything.count("\n#") < example().count("\n#") + 1
-    assert loaded(everything) == Config(realtime=Realtime(api_key="k"), mqtt=Mqtt(password="p"))
+    secret = ClientSecret(token="t")
+    assert loaded(everything) == Config(
+        realtime=Realtime(api_key="k", client_secret=secret), mqtt=Mqtt(password="p")
+    )
 
 
 def test_lines_fit_a_terminal() -> None:

@@ -1,7 +1,9 @@
 """Every sentence that a broken configuration gets, word for word: they are what a person reads.
 
-The two text files have one configuration a paragraph and its problems after ``=>``. Those in
+The text files have one configuration a paragraph and its problems after ``=>``. Those in
 ``broken_keys.txt`` are right but for the keys they show; the section ``realtime`` is added to them.
+Those in ``broken_sessions.txt`` are about that section. A first line such as ``# C35`` names a line
+of the checklist.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from satellite.config.loader import load, load_secrets
 from satellite.errors import ConfigError
@@ -18,8 +21,14 @@ REALTIME = "realtime: {api_key: !secret key}\n"
 INVALID = "is not valid YAML: "
 
 
-def cases(name: str) -> list[str]:
-    return (HERE / name).read_text(encoding="utf-8").strip("\n").split("\n\n")
+def cases(name: str) -> list[ParameterSet]:
+    found = []
+    for text in (HERE / name).read_text(encoding="utf-8").strip("\n").split("\n\n"):
+        first, _, rest = text.partition("\n")
+        numbers = first.removeprefix("# ").split() if first.startswith("# C") else []
+        marks = [pytest.mark.checklist(*numbers)] if numbers else []
+        found.append(pytest.param(rest if numbers else text, marks=marks))
+    return found
 
 
 def problems_of(text: str) -> list[str]:
@@ -40,6 +49,12 @@ def problems_of(text: str) -> list[str]:
 def test_a_broken_key(case: str) -> None:
     text, *expected = (part.removesuffix("\n") for part in case.split("=> "))
     assert problems_of(f"{text}\n{REALTIME}") == expected
+
+
+@pytest.mark.parametrize("case", cases("broken_sessions.txt"))
+def test_a_broken_session(case: str) -> None:
+    text, *expected = (part.removesuffix("\n") for part in case.split("=> "))
+    assert problems_of(text) == expected
 
 
 @pytest.mark.parametrize("case", cases("broken_files.txt"))
