@@ -25,6 +25,7 @@ from satellite.logic.link import LinkSettings
 from satellite.logic.report import ReportSettings
 from satellite.logic.satellite import Settings
 from satellite.logic.talk import TalkSettings
+from satellite.model import models
 from satellite.model.audio import Instant
 from satellite.model.ports import Sink, Source
 from satellite.model.session import Session
@@ -122,13 +123,23 @@ def _settings(config: Config) -> Settings:
                 boot=secrets.token_hex(6),
                 device_id=config.name,
                 language=realtime_.transcription.language,
+                price=_price(realtime_.model),
+                transcript_price=_transcript_price(realtime_.transcription.model),
             ),
             half_duplex=config.audio.duplex == "half",
             recording=bool(config.audio.input.file),
-            silence_ms=realtime_.turn_detection.silence_duration_ms,
-            prefix_ms=realtime_.turn_detection.prefix_padding_ms,
         ),
     )
+
+
+def _price(model: str) -> models.Price | None:
+    known = models.SPEAKERS.get(model)
+    return None if known is None else known.price
+
+
+def _transcript_price(model: str) -> models.TranscriptPrice | None:
+    known = models.TRANSCRIBERS.get(model)
+    return None if known is None else known.price
 
 
 def _session(config: Config) -> Session:

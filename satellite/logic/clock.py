@@ -13,6 +13,8 @@ from satellite.model.audio import RATE, SAMPLE_BYTES
 
 MOST: Final = 40  # pieces remembered: more than one turn can reach back over
 MOST_SPEECH: Final = 200
+SURE_MS: Final = 5000.0
+MISTAKES: Final = (1 / 3, 0.5, 2 / 3, 1.5, 44.1 / 24, 2.0, 3.0)  # 8, 12, 16, 36, 44.1, 48, 72 kHz
 JITTER_S: Final = 0.25  # pieces that follow each other closer than this are one
 
 
@@ -33,6 +35,7 @@ class Clock:
     sent_ms: float = 0.0
     pieces: tuple[Piece, ...] = ()
     speech: tuple[tuple[float, float], ...] = ()
+    marks: tuple[tuple[float, float], ...] = ()  # our and the server's time at ends of turns
 
 
 def sent(clock: Clock, pcm_bytes: int, at: float | None, speech_ms: int, now: float) -> Clock:
@@ -49,7 +52,7 @@ def sent(clock: Clock, pcm_bytes: int, at: float | None, speech_ms: int, now: fl
     speech = clock.speech
     if speech_ms:
         speech = _joined(speech, (max(start, end - speech_ms), end))
-    return Clock(end, pieces, speech)
+    return replace(clock, sent_ms=end, pieces=pieces, speech=speech)
 
 
 def instant(clock: Clock, server_ms: float) -> float | None:
@@ -79,3 +82,23 @@ def _joined(
     if spans and span[0] - spans[-1][1] < 1:
         return (*spans[:-1], (spans[-1][0], span[1]))
     return (*spans[-MOST_SPEECH + 1 :], span)
+
+
+def marked(clock: Clock, end_ms: float) -> Clock:
+    """Note how far the server's clock was when it ended a turn."""
+    return replace(clock, marks=(*clock.marks[-3:], (clock.sent_ms, end_ms)))
+
+
+def wrong_rate(clock: Clock) -> float | None:
+    """How fast the server's clock runs against ours, where that is a known mistake; else None.
+
+    A server may count otherwise than by samples; so only a speed that a wrong sample rate makes,
+    held over several turns, is one.
+    """
+    if len(clock.marks) < 4:
+        return None
+    (sent_first, end_first), (sent_last, end_last) = clock.marks[0], clock.marks[-1]
+    if sent_last - sent_first < SURE_MS:
+        return None
+    speed = (end_last - end_first) / (sent_last - sent_first)
+    return next((known for known in MISTAKES if abs(speed / known - 1) < 0.04), None)

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from satellite.logic.talk import Step, Talk, TalkSettings, begin, put, settle, steer
+from satellite.logic.clock import Clock
+from satellite.logic.conversation import settle, steer
+from satellite.logic.talk import Step, Talk, TalkSettings, begin, put
 from satellite.logic.turn import abandon, cut_short, fail_answer
 from satellite.model import commands as cmd
 from satellite.model.audio import Instant
@@ -22,14 +24,17 @@ def give_up_utterance(
     talk: Talk, utterance: int, reason: str, now: Instant, settings: TalkSettings
 ) -> Step:
     """There is no session for what the user says: publish that, and ignore the rest of it."""
-    talk, turn = begin(talk, None, now.mono, settings)
-    lost = replace(turn, ended=True, unanswered=reason)
-    talk = put(talk, lost)
+    known = next((t for t in talk.turns if t.awaiting and t.utterance == utterance), None)
+    if known is not None:
+        talk = put(talk, replace(abandon(known, reason, now.mono), unanswered=reason))
+    else:
+        talk, turn = begin(talk, None, now.mono, settings)
+        talk = put(talk, replace(turn, ended=True, unanswered=reason))
     goes_on = talk.gate_open and utterance == talk.utterances
     return settle(replace(talk, discarding=talk.discarding or goes_on), now, settings)
 
 
-def lose_session(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
+def lose_session(talk: Talk, reason: str, now: Instant, settings: TalkSettings) -> Step:
     """The session is gone: end every turn with a reason; what was received is still played.
 
     The rest of an utterance that has begun is not sent to the next session: half of it can mean
@@ -38,12 +43,13 @@ def lose_session(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
     orders: list[cmd.Command] = []
     talk = _claim_lost(replace(talk, discarding=talk.gate_open), now.mono, settings)
     for turn in talk.turns:
-        lost = replace(abandon(turn, LOST, now.mono), gone=True)
+        lost = replace(abandon(turn, reason, now.mono), gone=True)
         if lost.answer is not None and lost.answer.status is None:
             if lost.answer.sounding and not lost.answer.interrupted:
                 orders.append(cmd.EndPlay(lost.answer.response_id))
-            lost = replace(lost, answer=fail_answer(lost.answer, LOST, now.mono))
+            lost = replace(lost, answer=fail_answer(lost.answer, reason, now.mono))
         talk = put(talk, lost)
+    talk = replace(talk, clock=Clock(), ran=(), reset_s=0.0, uncommitted_ms=0)
     talk, published = settle(talk, now, settings)
     talk, steering = steer(talk, now.mono, settings)
     return talk, (*orders, *published, *steering)

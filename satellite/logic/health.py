@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from satellite.logic.clock import wrong_rate
 from satellite.logic.link import Link, Phase
 from satellite.logic.refusal import Again
 from satellite.logic.report import timestamp
@@ -61,7 +62,7 @@ def show(health: Health, talk: Talk, link: Link, now: Instant) -> tuple[Health, 
     """Return the state to publish, or None where it is what was published last."""
     problems = tuple(
         _problem(health.shown, code, detail, fix, now)
-        for code, detail, fix in _problems(health, link)
+        for code, detail, fix in (*_problems(health, link), *_speeds(talk))
     )
     state = _state(health, talk, link)
     turn_id = talk.turns[-1].turn_id if talk.turns else None
@@ -131,6 +132,21 @@ def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
     if health.recording_ended:
         detail = "the recording that stands in for a microphone is over; nothing more is heard"
         found.append(("recording_ended", detail, "give another audio.input.file, or set loop"))
+    return found
+
+
+def _speeds(talk: Talk) -> list[tuple[str, str, str]]:
+    """Sound that is too fast or too slow, which no recogniser understands."""
+    found: list[tuple[str, str, str]] = []
+    if talk.mic_speed is not None:
+        detail = f"the microphone gives {talk.mic_speed} seconds of sound in a second"
+        fix = "its sample rate is not what it claims; choose another audio.input.device"
+        found.append(("mic_rate", detail, fix))
+    speed = wrong_rate(talk.clock)
+    if speed is not None:
+        detail = f"the server counts {speed:.2f} seconds for each second of sound sent"
+        fix = "its sample rate is not that of the session; look at its settings"
+        found.append(("session_rate", detail, fix))
     return found
 
 

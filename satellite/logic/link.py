@@ -197,6 +197,12 @@ def rotate(link: Link, now: float, settings: LinkSettings) -> Step:
     return link, (old, *orders)
 
 
+def rest(link: Link, _now: float, _settings: LinkSettings) -> Step:
+    """Nobody speaks: no session until somebody does."""
+    down = replace(link, phase=Phase.DOWN, deadline=None, rested=True)
+    return down, (cmd.Disconnect(link.number),)
+
+
 def _on_server(
     link: Link,
     said: ev.ServerEvent,
@@ -326,8 +332,7 @@ def _on_deadline(link: Link, now: float, settings: LinkSettings) -> Step:
         case Phase.DOWN:
             return want(link, now, settings)
         case Phase.READY:
-            down = replace(link, phase=Phase.DOWN, deadline=None, rested=True)
-            return down, (cmd.Disconnect(link.number),)
+            return rest(link, now, settings)
         case Phase.CONNECTING:
             return restart(link, now, settings, "the server accepted but opened no session")
         case Phase.CONFIGURING:

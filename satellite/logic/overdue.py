@@ -27,6 +27,7 @@ class Room:
     gate_open: bool
     sent_at: float
     silence_ms: int
+    responding: bool = False  # the server makes an answer, or was asked for one
 
 
 Watched = tuple[Turn, tuple[cmd.Command, ...]]
@@ -43,14 +44,25 @@ def watch(turn: Turn, room: Room, now: float, *, user_went_on: bool) -> Watched:
         return _watch_open(turn, room, now)
     since = turn.stopped_at if turn.stopped_at is not None else turn.opened_at
     if now - since > TRANSCRIPT_S:
+        owed = turn.outcome is None
         turn = lose_transcript(turn, "timeout")
+        if owed and not turn.answers:
+            return turn, (cmd.Restart("the server gave no transcript"),)
     if turn.answer is not None:
         return _watch_answer(turn, turn.answer, now)
-    if turn.unanswered is not None:
+    if not turn.wants_answer:
         return turn, ()
-    if turn.nudges == 2 and turn.committed and now > turn.deadline:
-        return nudged(turn, 3, now), (cmd.CreateResponse(),)
-    if now - since <= ANSWER_S:
+    return _watch_for_answer(turn, room, now, since, user_went_on=user_went_on)
+
+
+def _watch_for_answer(
+    turn: Turn, room: Room, now: float, since: float, *, user_went_on: bool
+) -> Watched:
+    if turn.nudges == 2 and turn.committed and now > turn.deadline and not room.responding:
+        return replace(nudged(turn, 3, now), asked_at=now), (cmd.CreateResponse(),)
+    if turn.utterance is not None and turn.asked_at is None and room.responding:
+        return turn, ()  # its turn to be asked for comes when that one is done
+    if now - max(since, turn.asked_at or since) <= ANSWER_S:
         return turn, ()
     if user_went_on:
         return replace(turn, unanswered=SUPERSEDED), ()

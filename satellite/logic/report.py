@@ -5,23 +5,32 @@ Pure. Every record gets the next ``seq`` and an ``id`` that no other record has.
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
+from satellite.logic import price
 from satellite.logic.turn import SUPERSEDED, Answer, Turn, spoken_text
 from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import Instant, seconds_of
+from satellite.model.models import Price, TranscriptPrice
 
 
 @dataclass(frozen=True, slots=True)
 class ReportSettings:
-    """``boot`` differs at every start of the daemon, so that ids never repeat."""
+    """``boot`` differs at every start of the daemon, so that ids never repeat.
+
+    The prices are those of the session's models, None where they are not known.
+    """
 
     boot: str
     device_id: str
     language: str | None
+    price: Price | None = None
+    transcript_price: TranscriptPrice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,10 @@ class Counted:
         return replace(self, sent_bytes=self.sent_bytes + pcm_bytes)
 
 
+Ending = Literal["answered", "interrupted", "unanswered", "transcribed", "failed"]
+_NOT_OWED: Final = frozenset({SUPERSEDED, "phantom", "nothing_heard"})
+
+
 class _Envelope(TypedDict):
     id: str
     seq: int
@@ -70,14 +83,15 @@ def tell(
         counted, envelope = _envelope(counted, turn, now, settings)
         records.append(_transcript(turn, envelope, settings.language))
         turn = replace(turn, told_transcript=True)
-    if turn.answer is not None and turn.answer.is_over and not turn.told_answer:
+    done = turn.answer is not None and turn.answer.is_over and turn.retry_at is None
+    if turn.answer is not None and done and not turn.told_answer:
         if turn.answer.text or turn.answer.status in {"failed", "incomplete"}:
             counted, envelope = _envelope(counted, turn, now, settings)
             records.append(_response(turn.answer, envelope))
         turn = replace(turn, told_answer=True)
     if turn.is_over:
         counted, envelope = _envelope(counted, turn, now, settings)
-        records.append(_turn(counted, turn, envelope))
+        records.append(_turn(counted, turn, envelope, settings))
         counted = replace(counted, sent_bytes=0, speech_ms=0)
     return counted, turn, tuple(records)
 
@@ -103,7 +117,9 @@ def _transcript(turn: Turn, envelope: _Envelope, language: str | None) -> rec.Tr
         event_type=turn.outcome,
         item_id=turn.item_id,
         text=turn.transcript or "",
-        language=language,
+        language=turn.language or language,
+        confidence=turn.confidence,
+        suspect=turn.suspect,
         reason=turn.transcript_reason,
     )
 
@@ -133,27 +149,54 @@ def _kind(answer: Answer) -> Literal["completed", "cancelled", "incomplete", "fa
             return "failed"
 
 
-def _turn(counted: Counted, turn: Turn, envelope: _Envelope) -> rec.TurnRecord:
-    answer = turn.answer
+def _turn(
+    counted: Counted, turn: Turn, envelope: _Envelope, settings: ReportSettings
+) -> rec.TurnRecord:
+    answer, answers = turn.answer, turn.all_answers
+    spoken = next((each.audio_at for each in answers if each.audio_at is not None), None)
+    cost = _cost(turn, settings)
     return rec.TurnRecord(
         **envelope,
         event_type=_ending(turn),
         item_id=turn.item_id,
         transcript=turn.transcript,
-        response=answer.text or None if answer is not None else None,
+        suspect=turn.suspect,
+        response=" ".join(each.text for each in answers if each.text) or None,
+        tools=turn.tools,
         speech_s=counted.speech_ms / 1000,
         sent_s=round(seconds_of(counted.sent_bytes), 3),
         speech_end_to_stop_ms=_since_speech(turn, turn.stopped_at),
         speech_end_to_transcript_ms=_since_speech(turn, turn.transcript_at),
-        speech_end_to_audio_ms=_since_speech(turn, answer.audio_at if answer else None),
-        tokens=_tokens(answer.usage if answer else None),
+        speech_end_to_audio_ms=_since_speech(turn, spoken),
+        tokens=_tokens([each.usage for each in answers if each.usage is not None]),
+        cost_usd=round(cost.usd, 6) if cost is not None else None,
+        cost_exact=cost is None or cost.exact,
         reason=turn.unanswered or (answer.reason if answer else None),
     )
 
 
-def _ending(turn: Turn) -> Literal["answered", "interrupted", "unanswered", "failed"]:
+def _cost(turn: Turn, settings: ReportSettings) -> price.Cost | None:
+    """Both bills of a turn; None where one of them cannot be priced."""
+    usages = [each.usage for each in turn.all_answers if each.usage is not None]
+    written = turn.transcript_usage
+    parts: list[price.Cost | None] = [
+        price.of_response(usage, settings.price) if settings.price is not None else None
+        for usage in usages
+    ]
+    if written is not None:
+        known = settings.transcript_price
+        parts.append(price.of_transcript(written, known) if known is not None else None)
+    costs = [part for part in parts if part is not None]
+    if not parts or len(costs) < len(parts):
+        return None
+    return functools.reduce(operator.add, costs)
+
+
+def _ending(turn: Turn) -> Ending:
+    if not turn.answers:
+        return "transcribed" if turn.outcome in {"final", "empty"} else "failed"
     if turn.answer is None:
-        return "unanswered" if turn.unanswered == SUPERSEDED else "failed"
+        return "unanswered" if turn.unanswered in _NOT_OWED else "failed"
     if turn.answer.interrupted or turn.answer.status == "cancelled":
         return "interrupted"
     return "failed" if turn.answer.status == "failed" else "answered"
@@ -165,13 +208,13 @@ def _since_speech(turn: Turn, at: float | None) -> int | None:
     return round((at - turn.speech_end_at) * 1000)
 
 
-def _tokens(usage: ev.Usage | None) -> rec.Tokens | None:
-    if usage is None:
+def _tokens(usages: list[ev.Usage]) -> rec.Tokens | None:
+    if not usages:
         return None
     return rec.Tokens(
-        input=usage.input_tokens,
-        output=usage.output_tokens,
-        cached=usage.cached_tokens,
-        input_audio=usage.input_audio_tokens,
-        output_audio=usage.output_audio_tokens,
+        input=sum(usage.input_tokens for usage in usages),
+        output=sum(usage.output_tokens for usage in usages),
+        cached=sum(usage.cached_tokens for usage in usages),
+        input_audio=sum(usage.input_audio_tokens for usage in usages),
+        output_audio=sum(usage.output_audio_tokens for usage in usages),
     )

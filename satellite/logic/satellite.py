@@ -1,11 +1,12 @@
 """The one step: a fact goes in, the next state and the orders come out.
 
-Pure. It composes the machines (link, talk, health) and holds the rules that couple them:
+Pure. It composes the machines (link, conversation, health) and holds the rules that couple them:
 
 Rule 1: sound goes to the link, which sends it or keeps it; a first sound without a session asks
-for one.
+for one. Where we end the turns, their ends wait with the sound.
 Rule 2: when a session ends, in whatever way, every turn of it ends with a reason (law 7).
-Rule 3: a session is not closed for idleness while somebody speaks or is owed something.
+Rule 3: a session is not closed for idleness while somebody speaks or is owed something; it gives
+way to a new one before the server ends it, in a quiet moment if there is one.
 Rule 4: on every connect to the broker, birth and state are published again.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from satellite.logic import endings
+from satellite.logic import conversation, endings, history, rotation
 from satellite.logic import health as health_
 from satellite.logic import link as link_
 from satellite.logic import talk as talk_
@@ -24,6 +25,8 @@ from satellite.logic.talk import Talk, TalkSettings
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import Instant
+
+ROTATED = "session_rotated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
     ``state`` is never changed; ``now`` is the instant at which the event is decided on.
     """
     state = replace(state, health=health_.note(state.health, event, now))
+    settings = _of_session(settings, state.link)
     match event:
         case ev.StopRequested():
             return _stop(state, now, settings)
@@ -68,9 +72,11 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
             after, orders = _hear(state, event, now, settings)
         case _:
             after, orders = _move(state, event, now, settings)
-    after, late = _give_up_stale(after, now, settings)
-    orders = (*orders, *late)
-    return _show(replace(after, talk=talk_.count_sent(after.talk, orders)), orders, now)
+    for follow in (_rotate, _give_up_stale):
+        after, more = follow(after, now, settings)
+        orders = (*orders, *more)
+    talk = talk_.count_sent(after.talk, orders, now.mono)
+    return _show(replace(after, talk=talk), orders, now)
 
 
 def deadline(state: State) -> float | None:
@@ -81,16 +87,23 @@ def deadline(state: State) -> float | None:
     return min(soon, default=None)
 
 
+def _of_session(settings: Settings, link: Link) -> Settings:
+    """The conversation goes by what the server has, or will get."""
+    session = link.settled.has if link.phase is Phase.READY else link.settled.wanted
+    if session == settings.talk.session:
+        return settings
+    return replace(settings, talk=replace(settings.talk, session=session))
+
+
 def _hear(state: State, event: ev.Heard, now: Instant, settings: Settings) -> Step:
     if state.talk.shut:
         return state, ()
-    talk, rest = talk_.step(state.talk, event, now, settings.talk)
+    talk, rest = conversation.step(state.talk, event, now, settings.talk)
     link = state.link
     orders: tuple[cmd.Command, ...] = ()
     if not state.talk.discarding:
-        utterance = talk.utterances
         sound = cmd.AppendAudio(event.pcm, now.mono, event.speech_ms)
-        link, orders = link_.hear(link, utterance, sound, now.mono, settings.link)
+        link, orders = link_.hear(link, talk.utterances, sound, now.mono, settings.link)
     link, more = link_.want(link, now.mono, settings.link)
     return replace(state, link=link, talk=talk), (*orders, *more, *rest)
 
@@ -108,16 +121,26 @@ def _move(state: State, event: ev.Event, now: Instant, settings: Settings) -> St
         return state, ()
     if link.phase is Phase.READY and talk_.is_busy(state.talk):
         link = replace(link, deadline=now.mono + settings.link.idle_close_s)
-    link, orders = link_.step(link, event, now, settings.link)
-    talk, more = talk_.step(state.talk, event, now, settings.talk)
+    known = history.recall(state.talk.said, now.mono)
+    link, orders = link_.step(link, event, now, settings.link, known)
+    talk, more = conversation.step(state.talk, event, now, settings.talk)
     after = replace(state, link=link, talk=talk)
     for order in more:
-        if isinstance(order, cmd.Restart):
-            link, again = link_.restart(after.link, now.mono, settings.link, order.why)
-            after, orders = replace(after, link=link), (*orders, *again)
-        else:
-            orders = (*orders, order)
+        after, coupled = _couple(after, order, now, settings)
+        orders = (*orders, *coupled)
     return _lose_session(state.link, after, orders, now, settings)
+
+
+def _couple(state: State, order: cmd.Command, now: Instant, settings: Settings) -> Step:
+    """Orders of the conversation that are the link's affair."""
+    match order:
+        case cmd.Restart(why):
+            link, orders = link_.restart(state.link, now.mono, settings.link, why)
+        case cmd.CommitInput() | cmd.ClearInput():
+            link, orders = link_.end_utterance(state.link, state.talk.utterances, order)
+        case _:
+            return state, (order,)
+    return replace(state, link=link), orders
 
 
 def _is_old(link: Link, event: ev.Event) -> bool:
@@ -134,8 +157,20 @@ def _lose_session(
 ) -> Step:
     if before.phase is not Phase.READY or after.link.phase is Phase.READY:
         return after, orders
-    talk, lost = endings.lose_session(after.talk, now, settings.talk)
+    talk, lost = endings.lose_session(after.talk, endings.LOST, now, settings.talk)
+    if after.link.rested:
+        talk = replace(talk, said=())
     return replace(after, talk=talk), (*orders, *lost)
+
+
+def _rotate(state: State, now: Instant, settings: Settings) -> Step:
+    link, busy = state.link, talk_.is_busy(state.talk)
+    if link.phase is not Phase.READY or not rotation.is_due(link.life, now.mono, busy=busy):
+        return state, ()
+    talk, lost = endings.lose_session(state.talk, ROTATED, now, settings.talk)
+    used = talk.sent_at >= link.ready_at
+    link, orders = (link_.rotate if used else link_.rest)(link, now.mono, settings.link)
+    return replace(state, link=link, talk=talk), (*lost, *orders)
 
 
 def _give_up_stale(state: State, now: Instant, settings: Settings) -> Step:

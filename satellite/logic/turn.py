@@ -64,12 +64,26 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call that the model waits for. ``output`` is None while it runs."""
+
+    call: ev.ToolCall
+    deadline: float
+    output: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """One user item. Instants are monotonic seconds."""
+    """One user item. Instants are monotonic seconds, ``start_ms`` and ``end_ms`` server time."""
 
     turn_id: str
     item_id: str | None
     opened_at: float
+    answers: bool = True  # False where the session only writes down
+    utterance: int | None = None  # of our own, where we end the turns
+    awaiting: bool = False  # we have committed it; the server has not named it yet
+    start_ms: int | None = None
+    end_ms: int | None = None
     ended: bool = False  # the server ended it, or we did
     committed: bool = False
     speech_end_at: float | None = None  # the last local speech, as known when the server ended it
@@ -77,10 +91,19 @@ class Turn:
     outcome: Outcome | None = None  # of the transcript
     transcript: str | None = field(default=None, repr=False)
     transcript_at: float | None = None
-    transcript_reason: str | None = None  # why it failed or is missing
+    transcript_reason: str | None = None  # why it failed, is missing or is doubted
+    confidence: float | None = None
+    language: str | None = None
+    transcript_usage: ev.TranscriptUsage | None = None
+    suspect: bool = False  # there is reason to doubt that a person said it
     told_transcript: bool = False  # published
     told_answer: bool = False
     answer: Answer | None = None
+    earlier: tuple[Answer, ...] = ()  # those before a tool ran, or that failed and were asked again
+    calls: tuple[Call, ...] = ()
+    tools: tuple[str, ...] = ()  # names of those that were called
+    asked_at: float | None = None  # when we asked for an answer, last
+    retry_at: float | None = None  # when to ask again
     unanswered: str | None = None  # why no answer will come
     gone: bool = False  # its session is over: the ids of another session are not its own
     nudges: int = 0  # how often the watchdog acted
@@ -89,22 +112,46 @@ class Turn:
     @property
     def is_over(self) -> bool:
         """True when nothing more of it can come."""
-        answered = self.unanswered is not None or (self.answer is not None and self.answer.is_over)
-        return answered and (self.outcome is not None or self.item_id is None)
+        if self.outcome is None and (self.item_id is not None or self.awaiting):
+            return False
+        return not self.answers or self.unanswered is not None or self.is_answered
+
+    @property
+    def is_answered(self) -> bool:
+        """True when the last answer was played, or is as it will stay."""
+        waits = bool(self.calls) or self.retry_at is not None
+        return self.answer is not None and self.answer.is_over and not waits
+
+    @property
+    def is_responding(self) -> bool:
+        """True while the server makes an answer, as far as we know."""
+        return self.answer is not None and self.answer.status is None and not self.gone
+
+    @property
+    def wants_answer(self) -> bool:
+        """True where an answer is due that has not begun."""
+        return self.answers and self.ended and self.answer is None and self.unanswered is None
+
+    @property
+    def all_answers(self) -> tuple[Answer, ...]:
+        """What was answered, in order."""
+        return self.earlier if self.answer is None else (*self.earlier, self.answer)
 
 
 def lose_transcript(turn: Turn, reason: str) -> Turn:
     """Give the transcript up, where one is owed."""
-    if turn.outcome is not None or turn.item_id is None:
+    if turn.outcome is not None:
         return turn
+    if turn.item_id is None:
+        return replace(turn, awaiting=False)
     return replace(turn, outcome="missing", transcript_reason=reason)
 
 
 def abandon(turn: Turn, reason: str, now: float) -> Turn:
     """The server will say nothing more about it; an answer that has begun is left as it is."""
     turn = lose_transcript(turn, reason)
-    turn = replace(turn, ended=True, stopped_at=turn.stopped_at or now)
-    if turn.answer is None:
+    turn = replace(turn, ended=True, stopped_at=turn.stopped_at or now, calls=(), retry_at=None)
+    if turn.answer is None and turn.answers:
         turn = replace(turn, unanswered=turn.unanswered or reason)
     return turn
 

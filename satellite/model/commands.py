@@ -188,9 +188,8 @@ PlaybackCommand = Play | EndPlay | FlushPlayout
 
 @dataclass(frozen=True, slots=True)
 class RunTool:
-    """Run a tool for connection ``link``; ToolDone follows, or the call's own deadline."""
+    """Run a tool; ToolDone follows, or the call's own deadline."""
 
-    link: int
     call: ToolCall
 
 

@@ -299,9 +299,8 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class ToolDone:
-    """A tool ran, or could not: ``output`` is for the model. Of connection ``link``."""
+    """A tool ran, or could not: ``output`` is for the model."""
 
-    link: int
     call_id: str
     output: str = field(repr=False)
 

@@ -73,7 +73,7 @@ class Transcript(Envelope, frozen=True, kw_only=True):
     suspect: bool = False
     """True where there is reason to doubt that a person said it."""
     reason: str | None = None
-    """Why it failed or is missing."""
+    """Why it failed, is missing or is suspect."""
 
 
 class Response(Envelope, frozen=True, kw_only=True):
@@ -95,7 +95,7 @@ class Response(Envelope, frozen=True, kw_only=True):
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens of one response, as the server counted them."""
+    """Tokens as the server counted them; the cached ones are a part of the input."""
 
     input: int
     output: int
@@ -107,12 +107,17 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
 class TurnRecord(Envelope, frozen=True, kw_only=True):
     """One turn, whole, when nothing more of it can come."""
 
-    event_type: Literal["answered", "interrupted", "unanswered", "failed"]
+    event_type: Literal["answered", "interrupted", "unanswered", "transcribed", "failed"]
+    """transcribed: in a session that only writes down."""
     item_id: str | None = None
     transcript: str | None = None
     """What the user said; null where no transcript came."""
+    suspect: bool = False
+    """True where there is reason to doubt that a person said it."""
     response: str | None = None
     """What the assistant answered; null where no answer came."""
+    tools: tuple[str, ...] = ()
+    """Names of the tools that the assistant called, in order."""
     speech_s: float = 0.0
     """Seconds judged to be speech since the turn before."""
     sent_s: float = 0.0
@@ -123,5 +128,10 @@ class TurnRecord(Envelope, frozen=True, kw_only=True):
     speech_end_to_audio_ms: int | None = None
     """From the last local speech to the first sample given to the speaker."""
     tokens: Tokens | None = None
+    """Of all its answers together; those of the transcript are only in the cost."""
+    cost_usd: float | None = None
+    """Both bills, answer and transcript, in US dollars; null where a price is not known."""
+    cost_exact: bool = True
+    """False where the server's counts leave room."""
     reason: str | None = None
     """Why it failed or was not answered."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from test_simulation import conversation, settled
 
-from satellite.logic import link, overdue, report, satellite, talk
+from satellite.logic import link, overdue, report, satellite, user
 from satellite.logic.gate import Gate
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -38,9 +38,7 @@ def no_stall_deadline(patch: pytest.MonkeyPatch) -> None:
 
 
 def play_on_over_the_user(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(talk, "_on_speech_started", lambda t, item, now, s: (
-        t if talk._turn_of(t, item) else talk.begin(t, item, now, s)[0], ()
-    ))  # fmt: skip
+    patch.setattr(user, "interrupt", lambda t, now, *, cancel: (t, ()))
 
 
 def forget_the_turns_of_a_lost_session(patch: pytest.MonkeyPatch) -> None:
@@ -70,7 +68,7 @@ def count_twice(patch: pytest.MonkeyPatch) -> None:
 
 def join_by_order(patch: pytest.MonkeyPatch) -> None:
     """Law 7: the transcript goes to the oldest turn that has none."""
-    patch.setattr(talk, "_turn_of", lambda t, item: next(
+    patch.setattr(user, "turn_of", lambda t, item: next(
         (one for one in t.turns if one.item_id is not None and one.outcome is None), None
     ))  # fmt: skip
 

@@ -9,13 +9,21 @@ from world import Faults, World
 
 from satellite.logic.link import Phase
 from satellite.model import records as rec
+from satellite.model.session import Session
 
 
-def conversation(seed: int, *, half_duplex: bool, faulty: bool) -> World:
+def conversation(
+    seed: int,
+    *,
+    half_duplex: bool,
+    faulty: bool,
+    session: Session | None = None,
+    lifetime_s: float | None = None,
+) -> World:
     """Three minutes of people talking, then a minute and a half without people and faults."""
     rng = random.Random(seed)
     faults = Faults.draw(rng) if faulty else Faults()
-    world = World(seed, half_duplex, faults)
+    world = World(seed, half_duplex, session or Session(), lifetime_s, faults)
     world.begin()
     when = 2.0
     while when < 180:
@@ -66,6 +74,45 @@ def test_a_faultless_conversation_loses_nothing(seed: int, half_duplex: bool) ->
 @pytest.mark.parametrize("seed", range(100, 160))
 def test_a_faulty_conversation_settles(seed: int) -> None:
     settled(conversation(seed, half_duplex=seed % 2 == 0, faulty=True))
+
+
+SESSIONS = {
+    "manual": Session(manual=True),
+    "transcription": Session(kind="transcription"),
+    "manual transcription": Session(kind="transcription", manual=True),
+    "conversation": Session(),
+}
+
+
+@pytest.mark.parametrize("seed", range(300, 310))
+@pytest.mark.parametrize("name", SESSIONS)
+def test_a_faulty_conversation_of_any_kind_and_of_short_sessions_settles(
+    seed: int, name: str
+) -> None:
+    half_duplex, life = seed % 2 == 0, [None, 25.0, 90.0][seed % 3]
+    settled(
+        conversation(
+            seed,
+            half_duplex=half_duplex,
+            faulty=True,
+            session=SESSIONS[name],
+            lifetime_s=life,
+        )
+    )
+
+
+@pytest.mark.checklist("C12")
+@pytest.mark.parametrize("name", SESSIONS)
+def test_sessions_that_end_lose_no_turn_that_ends_before_them(name: str) -> None:
+    """Two minutes of a session are enough to change it in a quiet moment."""
+    world = conversation(
+        3, half_duplex=True, faulty=False, session=SESSIONS[name], lifetime_s=120.0
+    )
+    settled(world)
+    turns = [r for r in world.published if isinstance(r, rec.TurnRecord)]
+    assert turns
+    assert all(turn.event_type != "failed" for turn in turns)
+    assert world.state.link.number > 1
 
 
 def test_the_same_seed_is_the_same_conversation() -> None:

@@ -13,6 +13,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from far_end import QUIET, SPEECH, Server
+from loudspeaker import Speaker
+
 from satellite.logic import satellite as logic
 from satellite.logic.gate import Change, Gate, GateSettings
 from satellite.logic.link import LinkSettings, Phase
@@ -21,10 +24,8 @@ from satellite.logic.talk import TalkSettings
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import records as rec
-from satellite.model.audio import FRAME_BYTES, FRAME_MS, Instant, ms_of
-
-SPEECH, QUIET = b"\x01" * FRAME_BYTES, bytes(FRAME_BYTES)
-SILENCE_MS = 500
+from satellite.model.audio import FRAME_MS, Instant
+from satellite.model.session import Session
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Faults:
     fail_response: float = 0.0
     no_response: float = 0.0  # the turn is ended and nothing more comes
     stall: float = 0.0  # an answer begins and never ends
+    call_tool: float = 0.0  # an answer is a tool call first
+    lose_tool: float = 0.0  # the tool never answers
     no_speaker: float = 0.0  # at each answer
     mic_gone: float = 0.0  # at each second
 
@@ -58,6 +61,8 @@ class Faults:
 class World:
     seed: int
     half_duplex: bool = True
+    session: Session = field(default_factory=Session)
+    lifetime_s: float | None = None  # of a session; the server closes it then
     faults: Faults = field(default_factory=Faults)
     now: float = 1000.0
 
@@ -66,13 +71,16 @@ class World:
         self.agenda: list[tuple[float, int, Callable[[], None]]] = []
         self.tie = itertools.count()
         self.settings = logic.Settings(
-            link=LinkSettings(connect_timeout_s=10, idle_close_s=60, uniform=self.rng.uniform),
+            link=LinkSettings(
+                connect_timeout_s=10,
+                idle_close_s=60,
+                uniform=self.rng.uniform,
+                session=self.session,
+            ),
             talk=TalkSettings(
                 report=ReportSettings("boot", "kitchen", "en"),
                 half_duplex=self.half_duplex,
                 recording=False,
-                silence_ms=SILENCE_MS,
-                prefix_ms=300,
             ),
         )
         lengths = {"onset_ms": 60, "pre_roll_ms": 500, "hangover_ms": 700, "limit_ms": 30_000}
@@ -84,6 +92,7 @@ class World:
         self.mic_back_at = 0.0
         self.published: list[rec.Record] = []
         self.counts: Counter[str] = Counter()
+        self.tools: set[str] = set()
 
     # --- time ---
 
@@ -140,10 +149,19 @@ class World:
                     self.server.gone()
                 case cmd.AnnounceOnline() | cmd.PauseRecording():
                     pass
+                case cmd.RunTool(call):
+                    self.run_tool(call)
                 case cmd.Restart() | cmd.Exit():
                     raise AssertionError(f"{order} must not leave the step")
                 case _:
                     self.server.receive(order)
+
+    def run_tool(self, call: ev.ToolCall) -> None:
+        assert call.call_id not in self.tools, "a tool ran twice"
+        self.tools.add(call.call_id)
+        if self.rng.random() >= self.faults.lose_tool:
+            done = ev.ToolDone(call.call_id, "{}")
+            self.at(self.rng.uniform(0.01, 3), lambda: self.feed(done))
 
     # --- the room ---
 
@@ -192,193 +210,3 @@ class World:
                 t for t in state.talk.turns if not t.ended or (t.answer and not t.answer.status)
             ]
             assert not owed, f"seed {self.seed}: waits for a session that is gone"
-
-
-class Server:
-    """A Realtime server that hears samples, not time (S17)."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.link = 0
-        self.number = itertools.count(1)
-        self.reset()
-
-    def reset(self) -> None:
-        self.up = self.configured = self.hung = False
-        self.item: str | None = None
-        self.speech_ms = self.silence_ms = 0
-        self.response: str | None = None
-        self.waiting_for_response = False
-
-    def connect(self, link: int) -> None:
-        assert not self.up, "two sessions at once"
-        self.reset()
-        self.link, self.up = link, True
-        world = self.world
-        if world.rng.random() < world.faults.refuse:
-            world.at(0.1, lambda: self.drop(link, "refused"))
-            return
-        world.at(world.rng.uniform(0.05, 3), lambda: self.say(ev.SessionCreated("realtime", None)))
-
-    def drop(self, link: int, detail: str) -> None:
-        if self.up and self.link == link:
-            self.gone()
-            self.world.feed(ev.LinkDown(link, detail))
-
-    def gone(self) -> None:
-        self.up = False
-        self.link = -abs(self.link)
-
-    def later(self, delay: float, event: ev.ServerEvent) -> None:
-        link = self.link
-        self.world.at(delay, lambda: self.say(event) if self.link == link else None)
-
-    def say(self, event: ev.ServerEvent) -> None:
-        world = self.world
-        if not self.up or self.hung:
-            return
-        if world.rng.random() < world.faults.drop_link:
-            self.drop(self.link, "dropped")
-            return
-        world.feed(ev.FromServer(self.link, event))
-
-    def receive(self, order: cmd.Command) -> None:
-        assert self.up, f"{type(order).__name__} to a session that is not there"
-        match order:
-            case cmd.Configure():
-                self.later(0.05, ev.SessionUpdated())
-                self.configured = True
-            case cmd.AppendAudio(pcm):
-                assert self.configured, "sound before the settings"
-                for start in range(0, len(pcm), FRAME_BYTES):
-                    self.hear(pcm[start : start + FRAME_BYTES])
-            case cmd.CommitInput():
-                if self.item is not None:
-                    self.waiting_for_response = True
-                    self.end_turn(stopped=False)
-            case cmd.CreateResponse():
-                assert self.waiting_for_response, "a response nobody waits for"
-                self.respond()
-
-    def hear(self, frame: bytes) -> None:
-        if self.hung:
-            return
-        rng, faults = self.world.rng, self.world.faults
-        if frame == SPEECH:
-            self.speech_ms, self.silence_ms = self.speech_ms + FRAME_MS, 0
-        else:
-            self.silence_ms += FRAME_MS
-        if self.item is None and self.speech_ms >= 100:
-            self.item = f"u{next(self.number)}"
-            self.later(0.05, ev.SpeechStarted(self.item))
-            if self.response is not None:
-                self.later(0.06, ev.ResponseDone(self.response, "cancelled", "turn_detected"))
-                self.response = None
-        elif self.item is not None and self.silence_ms >= SILENCE_MS:
-            self.hung = rng.random() < faults.hang
-            if rng.random() >= faults.lose_stop:
-                self.end_turn(stopped=True)
-        elif self.item is None and self.silence_ms >= SILENCE_MS:
-            self.speech_ms = 0
-
-    def end_turn(self, *, stopped: bool) -> None:
-        rng, faults, item = self.world.rng, self.world.faults, self.item
-        assert item is not None
-        self.item, self.speech_ms = None, 0
-        for _ in range(2 if rng.random() < faults.twice else 1):
-            if stopped:
-                self.later(0.05, ev.SpeechStopped(item))
-            self.later(0.06, ev.InputCommitted(item))
-        if rng.random() >= faults.no_transcript:
-            failed = rng.random() < faults.fail_transcript
-            delay = rng.uniform(0.2, 4)
-            said = ev.TranscriptFailed(item, None) if failed else ev.UserTranscript(item, item)
-            self.later(delay, said)
-        if stopped and rng.random() >= faults.no_response:
-            self.respond()
-
-    def respond(self) -> None:
-        rng, faults = self.world.rng, self.world.faults
-        self.waiting_for_response = False
-        response, item = f"r{next(self.number)}", f"a{next(self.number)}"
-        self.response = response
-        if rng.random() >= faults.no_started:
-            self.later(0.1, ev.ResponseCreated(response))
-        if rng.random() < faults.fail_response:
-            self.later(0.3, ev.ResponseDone(response, "failed", "server_error"))
-            return
-        delay = rng.uniform(0.3, 1)
-        for n in range(rng.randrange(1, 12)):
-            self.later(delay, ev.TextDelta(response, 0, 0, f"word{n} "))
-            self.later(delay, ev.AudioDelta(response, item, 0, 0, QUIET * 10))
-            delay += rng.uniform(0.01, 0.3)
-        if rng.random() >= faults.stall:
-            self.later(delay, ev.ResponseDone(response, "completed"))
-
-
-class Speaker:
-    """Plays in real time; may be broken for an answer."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.queue: list[cmd.Play] = []
-        self.current: str | None = None
-        self.ended: set[str] = set()
-        self.dead: set[str] = set()
-        self.written = 0
-        self.busy = False
-
-    @property
-    def playing(self) -> bool:
-        return bool(self.queue) or self.busy
-
-    def order(self, order: cmd.Command) -> None:
-        world = self.world
-        match order:
-            case cmd.Play(response_id) if response_id not in self.dead:
-                if self.current != response_id and not self.queue:
-                    self.current, self.written = response_id, 0
-                    if world.rng.random() < world.faults.no_speaker:
-                        self.dead.add(response_id)
-                        return
-                    world.at(0, lambda: world.feed(ev.PlayoutStarted(response_id, world.now)))
-                self.queue.append(order)
-                self.go_on()
-            case cmd.EndPlay(response_id):
-                self.ended.add(response_id)
-                if response_id in self.dead:
-                    drained = ev.PlayoutDrained(response_id, heard=False)
-                    world.at(0.001, lambda: world.feed(drained))
-                else:
-                    world.at(0.001, self.go_on)
-            case cmd.FlushPlayout(response_id):
-                item = self.queue[0].item_id if self.queue else "none"
-                mine = [piece for piece in self.queue if piece.response_id == response_id]
-                self.queue = [p for p in self.queue if p.response_id != response_id]
-                self.busy = False
-                if response_id in self.ended and not mine and self.current != response_id:
-                    return
-                self.ended.discard(response_id)
-                self.current = None
-                heard = ev.PlayoutFlushed(response_id, item, 0, self.written)
-                world.at(0.001, lambda: world.feed(heard))
-
-    def go_on(self) -> None:
-        if self.busy:
-            return
-        if self.queue:
-            self.busy = True
-            piece = self.queue[0]
-            self.world.at(ms_of(len(piece.pcm)) / 1000, lambda: self.played(piece))
-        elif self.current in self.ended:
-            response_id, self.current = self.current, None
-            assert response_id is not None
-            self.world.feed(ev.PlayoutDrained(response_id))
-
-    def played(self, piece: cmd.Play) -> None:
-        if not self.busy or not self.queue or self.queue[0] is not piece:
-            return
-        self.busy = False
-        self.queue.pop(0)
-        self.written += ms_of(len(piece.pcm))
-        self.go_on()

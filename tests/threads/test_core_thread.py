@@ -64,7 +64,7 @@ def a_core(owners: Owners) -> tuple[Core, Inbox]:
     session = Session(instructions=CANARY, transcription_prompt=CANARY)
     settings = logic.Settings(
         LinkSettings(10, 300, lambda low, high: high, session),
-        TalkSettings(ReportSettings("boot", "kitchen", None), True, False, 500, 300),
+        TalkSettings(ReportSettings("boot", "kitchen", None), True, False),
     )
     inbox = Inbox()
     outside = Outside(

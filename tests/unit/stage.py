@@ -32,8 +32,6 @@ def settings(*, half_duplex: bool = True, recording: bool = False) -> logic.Sett
             report=ReportSettings(boot="boot", device_id="kitchen", language="en"),
             half_duplex=half_duplex,
             recording=recording,
-            silence_ms=500,
-            prefix_ms=300,
         ),
     )
 

@@ -230,9 +230,9 @@ def test_a_response_that_nobody_announced_is_played() -> None:
 def test_c51_a_failed_response_is_published_with_its_reason() -> None:
     stage = Stage().ready()
     stage.speak()
-    stage.server(ev.ResponseCreated("r1"), ev.ResponseDone("r1", "failed", "rate_limit_exceeded"))
+    stage.server(ev.ResponseCreated("r1"), ev.ResponseDone("r1", "failed", "content_filter"))
     (response,) = stage.published(rec.Response)
-    assert (response.event_type, response.reason) == ("failed", "rate_limit_exceeded")
+    assert (response.event_type, response.reason) == ("failed", "content_filter")
 
 
 def test_speech_that_goes_on_supersedes_the_turn_before() -> None:

@@ -1,0 +1,180 @@
+"""What the assistant does: answers that come, are played, are cut short, fail. Pure.
+
+Rule 1: an answer is one response, known by ``response_id``; late pieces of one that was cut are
+dropped (C45). Several items of one response are one answer (C44).
+Rule 2: what the server is told of an interrupted answer is what the speaker really played (C47).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from satellite.logic import calling
+from satellite.logic.talk import (
+    STALL_S,
+    Step,
+    Talk,
+    TalkSettings,
+    begin,
+    open_turn,
+    put,
+    put_answer,
+    turn_with,
+)
+from satellite.logic.turn import (
+    SUPERSEDED,
+    Answer,
+    Turn,
+    add_audio,
+    add_text,
+    flushed,
+    received_ms,
+)
+from satellite.model import commands as cmd
+from satellite.model import events as ev
+
+ECHO_TAIL_S: Final = 0.3  # audio.md 5: the room is quiet 300 ms after the speaker
+LONGEST_ANSWER_MS: Final = 120_000  # reliability F33
+LONGEST_RETRY_S: Final = 10.0  # nobody waits longer for an answer
+PASSING: Final = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded", "server_error"})
+
+
+def on_created(talk: Talk, response_id: str, now: float, settings: TalkSettings) -> Talk:
+    """An answer begins."""
+    if turn_with(talk, response_id) is not None:
+        return talk
+    return _answering(talk, response_id, now, settings)[0]
+
+
+def _answering(
+    talk: Talk, response_id: str, now: float, settings: TalkSettings
+) -> tuple[Talk, Turn]:
+    """A new response belongs to the newest turn that the server ended and nobody answered."""
+    waiting = [t for t in talk.turns if t.wants_answer]
+    for older in waiting[:-1]:
+        talk = put(talk, replace(older, unanswered=SUPERSEDED))
+    if waiting:
+        turn = waiting[-1]
+    else:
+        talk, turn = begin(talk, None, now, settings)
+        turn = replace(turn, ended=True)
+    answer = Answer(response_id, interrupted=open_turn(talk) is not None)
+    turn = replace(turn, answer=replace(answer, deadline=now + STALL_S))
+    return put(talk, turn), turn
+
+
+def _answer_of(
+    talk: Talk, response_id: str, now: float, settings: TalkSettings
+) -> tuple[Talk, Turn, Answer]:
+    """Find the answer; one whose beginning we were not told begins here."""
+    known = turn_with(talk, response_id)
+    if known is not None and known.answer is not None and not known.gone:
+        return talk, known, known.answer
+    talk, turn = _answering(talk, response_id, now, settings)
+    assert turn.answer is not None
+    return talk, turn, turn.answer
+
+
+def on_text(talk: Talk, delta: ev.TextDelta, now: float, settings: TalkSettings) -> Talk:
+    """Words of an answer."""
+    talk, turn, answer = _answer_of(talk, delta.response_id, now, settings)
+    return put_answer(talk, turn, add_text(answer, delta), now)
+
+
+def on_audio(talk: Talk, delta: ev.AudioDelta, now: float, settings: TalkSettings) -> Step:
+    """Voice of an answer: play it, unless it was cut."""
+    response_id = delta.response_id
+    talk, turn, answer = _answer_of(talk, response_id, now, settings)
+    if answer.interrupted or answer.status is not None:
+        return talk, ()
+    answer = add_audio(answer, delta)
+    play = cmd.Play(response_id, delta.item_id, delta.content_index, delta.pcm)
+    if answer.audio_ms <= LONGEST_ANSWER_MS:
+        return put_answer(talk, turn, answer, now), (play,)
+    cut = replace(answer, status="incomplete", reason="too_long")
+    orders = (play, cmd.CancelResponse(response_id), cmd.EndPlay(response_id))
+    return put_answer(talk, turn, cut, now), orders
+
+
+def on_done(talk: Talk, done: ev.ResponseDone, now: float, settings: TalkSettings) -> Step:
+    """The server is done with an answer; a tool may have to run, or it must be asked again."""
+    if done.status != "cancelled" and any(t.wants_answer for t in talk.turns):
+        talk = on_created(talk, done.response_id, now, settings)  # if we were not told of it
+    turn = turn_with(talk, done.response_id)
+    if turn is None or turn.answer is None or turn.answer.status is not None or turn.gone:
+        return talk, ()  # the end of an answer that was given up, or of one we never heard of
+    answer = replace(turn.answer, status=done.status, reason=done.reason, usage=done.usage)
+    talk, orders = calling.begin(talk, _retried(talk, turn, answer, now), done.calls, now)
+    turn = turn_with(talk, done.response_id) or turn
+    talk = put_answer(talk, turn, answer, now)
+    if answer.sounding and not answer.interrupted:
+        return talk, (*orders, cmd.EndPlay(done.response_id))
+    return talk, orders
+
+
+def _retried(talk: Talk, turn: Turn, answer: Answer, now: float) -> Turn:
+    """What passes by itself is asked again, once, and not before the server allows it (C51)."""
+    again = answer.status == "failed" and answer.reason in PASSING and not answer.received
+    wait_s = max(1.0, talk.reset_s)
+    if not again or turn.earlier or answer.interrupted or wait_s > LONGEST_RETRY_S:
+        return turn
+    return replace(turn, retry_at=now + wait_s)
+
+
+def ask_again(talk: Talk, now: float) -> Step:
+    """Ask for the answers that failed and are due again, unless the user went on."""
+    for turn in talk.turns:
+        if turn.retry_at is None or now < turn.retry_at or turn.answer is None:
+            continue
+        if turn is not talk.turns[-1]:
+            talk = put(talk, replace(turn, retry_at=None))
+            continue
+        again = replace(turn, earlier=(turn.answer,), answer=None, retry_at=None, asked_at=now)
+        return put(talk, again), (cmd.CreateResponse(),)
+    return talk, ()
+
+
+# --- the speaker -------------------------------------------------------------------------------
+
+
+def on_started(talk: Talk, response_id: str, at: float) -> Talk:
+    """The first sample was played."""
+    turn = turn_with(talk, response_id)
+    if turn is None or turn.answer is None or turn.answer.audio_at is not None:
+        return talk
+    return put(talk, replace(turn, answer=replace(turn.answer, audio_at=at)))
+
+
+def on_drained(talk: Talk, response_id: str, heard: bool, now: float) -> Talk:
+    """The last sample was played."""
+    talk = replace(talk, quiet_at=now + ECHO_TAIL_S)
+    turn = turn_with(talk, response_id)
+    if turn is None or turn.answer is None:
+        return talk
+    answer = replace(turn.answer, sounding=False)
+    if not heard:
+        answer = replace(answer, played_ms=0)
+    elif answer.status == "completed":  # the interruption came too late to take anything away
+        answer = replace(answer, interrupted=False)
+    return put(talk, replace(turn, answer=answer))
+
+
+def on_flushed(talk: Talk, event: ev.PlayoutFlushed, now: float) -> Step:
+    """Tell the server what was heard of each item: all, a part, or nothing (C47)."""
+    if event.played_ms > 0:
+        talk = replace(talk, quiet_at=now + ECHO_TAIL_S)
+    turn = turn_with(talk, event.response_id)
+    if turn is None or turn.answer is None or not turn.answer.sounding:
+        return talk, ()
+    answer = flushed(turn.answer, event.item_id, event.played_ms)
+    heard = min(event.played_ms, received_ms(answer, event.item_id))
+    orders: list[cmd.Command] = []
+    if heard > 0:
+        orders.append(cmd.TruncateItem(event.item_id, event.content_index, heard))
+    if turn.gone:  # its session knows nothing of it any more
+        return put_answer(talk, turn, answer, now), ()
+    items = list(dict.fromkeys(item for item, _, _ in answer.received))
+    unheard = items[items.index(event.item_id) :] if event.item_id in items else []
+    orders += [cmd.DeleteItem(item) for item in unheard if item != event.item_id or heard == 0]
+    return put_answer(talk, turn, answer, now), tuple(orders)

@@ -1,0 +1,172 @@
+"""The conversation: a fact in, the orders that follow out, in the order to carry them out.
+
+Pure. It composes the user's side, the assistant's side and the watch over both.
+
+Rule 1: what a thread of ours must do is derived from the state after each fact (``steer``), never
+remembered as a pending intention.
+Rule 2: everything ends: an open turn by the watchdog, a transcript and an answer by a deadline,
+playing by the speaker or a deadline (law 3). What did not come is published as missing (law 7).
+Rule 3: the user wins: while the server hears the user nothing of an answer is played.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from satellite.logic import assistant, calling, history, overdue, report, user
+from satellite.logic.talk import (
+    Step,
+    Talk,
+    TalkSettings,
+    is_responding,
+    is_sounding,
+    open_turn,
+    put,
+)
+from satellite.model import commands as cmd
+from satellite.model import events as ev
+from satellite.model.audio import Instant, silence
+
+
+def step(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> Step:
+    """Move by one fact and say what must be done about it."""
+    talk, orders = _decide(talk, event, now, settings)
+    talk, called = calling.finish(talk, now.mono)
+    talk, published = settle(talk, now, settings)
+    talk, steering = steer(talk, now.mono, settings)
+    return talk, (*orders, *called, *published, *steering)
+
+
+def _decide(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> Step:
+    match event:
+        case ev.GateOpened() if not talk.shut:  # else it opened before it heard that it is shut
+            return user.on_gate_opened(talk, now.mono, settings)
+        case ev.Heard():
+            return user.hear(talk, event, now.mono, settings), ()
+        case ev.GateClosed(too_long):
+            return user.on_gate_closed(talk, too_long, now.mono, settings)
+        case ev.MicLost():
+            return user.on_mic_lost(talk, settings)
+        case ev.FromServer(_, said):
+            return _on_server(talk, said, now.mono, settings)
+        case ev.ToolDone():
+            return calling.on_output(talk, event), ()
+        case ev.Tick():
+            return _on_tick(talk, now.mono, settings)
+        case _:
+            return _on_speaker(talk, event, now.mono)
+
+
+def _on_speaker(talk: Talk, event: ev.Event, now: float) -> Step:
+    match event:
+        case ev.PlayoutStarted(response_id, at):
+            return assistant.on_started(talk, response_id, at), ()
+        case ev.PlayoutDrained(response_id, heard):
+            return assistant.on_drained(talk, response_id, heard, now), ()
+        case ev.PlayoutFlushed():
+            return assistant.on_flushed(talk, event, now)
+        case _:
+            return talk, ()
+
+
+def _on_server(talk: Talk, said: ev.ServerEvent, now: float, settings: TalkSettings) -> Step:
+    match said:
+        case ev.SpeechStarted():
+            return user.on_speech_started(talk, said, now, settings)
+        case ev.SpeechStopped():
+            return user.on_speech_stopped(talk, said, now, settings), ()
+        case ev.IdleTimeout(item_id):
+            return user.on_idle_timeout(talk, item_id, now, settings)
+        case ev.InputCommitted(item_id):
+            return user.on_committed(talk, item_id, now, settings), ()
+        case ev.UserTranscript():
+            return user.on_transcript(talk, said, now, settings)
+        case ev.TranscriptFailed():
+            return user.on_failed_transcript(talk, said, now), ()
+        case ev.ServerError(code="input_audio_buffer_commit_empty"):
+            return user.on_refused_commit(talk), ()
+        case ev.RateLimits(reset_s):
+            return replace(talk, reset_s=reset_s), ()
+        case _:
+            return _on_answer(talk, said, now, settings)
+
+
+def _on_answer(talk: Talk, said: ev.ServerEvent, now: float, settings: TalkSettings) -> Step:
+    match said:
+        case ev.ResponseCreated(response_id):
+            return assistant.on_created(talk, response_id, now, settings), ()
+        case ev.AudioDelta():
+            return assistant.on_audio(talk, said, now, settings)
+        case ev.TextDelta():
+            return assistant.on_text(talk, said, now, settings), ()
+        case ev.ResponseDone():
+            return assistant.on_done(talk, said, now, settings)
+        case _:
+            return talk, ()
+
+
+def _on_tick(talk: Talk, now: float, settings: TalkSettings) -> Step:
+    """When nothing comes."""
+    talk, again = assistant.ask_again(calling.expire(talk, now), now)
+    silence_ms = settings.session.silence_duration_ms
+    orders: list[cmd.Command] = [*again]
+    for turn in talk.turns:
+        newer = any(other.opened_at > turn.opened_at for other in talk.turns)
+        room = overdue.Room(talk.gate_open, talk.sent_at, silence_ms, is_responding(talk))
+        after, more = overdue.watch(turn, room, now, user_went_on=newer)
+        talk = put(talk, after)
+        orders += more
+    return talk, tuple(orders)
+
+
+def settle(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
+    """Publish what is complete, each thing once; forget the turns that are over."""
+    orders: list[cmd.Command] = []
+    for turn in talk.turns:
+        counted, after, records = report.tell(talk.counted, turn, now, settings.report)
+        talk = put(replace(talk, counted=counted), after)
+        if after.is_over:
+            talk = replace(talk, said=history.remember(talk.said, after, now.mono))
+            talk = replace(talk, turns=tuple(t for t in talk.turns if t.turn_id != after.turn_id))
+        orders += [cmd.Publish(record) for record in records]
+    return talk, tuple(orders)
+
+
+def steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
+    """Order what follows from the state, where it was ordered otherwise."""
+    talk, orders = _ask(talk, now, settings)
+    held = open_turn(talk) is not None
+    shut = settings.half_duplex and (is_sounding(talk) or now < talk.quiet_at)
+    owed = any(t.ended for t in talk.turns)
+    paused = settings.recording and settings.half_duplex and (owed or shut)
+    if held != talk.held:
+        orders.append(cmd.HoldGate(held))
+    if shut != talk.shut:
+        orders += [cmd.ShutGate(shut), *(_cut_off(talk, settings) if shut else ())]
+        talk = replace(talk, gate_open=False)
+    if paused != talk.paused:
+        orders.append(cmd.PauseRecording(paused))
+    return replace(talk, held=held, shut=shut, paused=paused), tuple(orders)
+
+
+def _ask(talk: Talk, now: float, settings: TalkSettings) -> tuple[Talk, list[cmd.Command]]:
+    """Where we end the turns we also ask for the answer, one at a time (C49)."""
+    due = [t for t in talk.turns if t.committed and t.wants_answer and t.asked_at is None]
+    if not settings.session.manual or not due or is_responding(talk):
+        return talk, []
+    return put(talk, replace(due[-1], asked_at=now)), [cmd.CreateResponse()]
+
+
+def _cut_off(talk: Talk, settings: TalkSettings) -> tuple[cmd.Command, ...]:
+    """What has begun must not join what comes after the deafness, nor end at once.
+
+    If the server took it as speech, as much silence as an item reaches back follows (decision
+    003); where we end the turns, it is forgotten.
+    """
+    if not talk.gate_open:
+        return ()
+    if settings.session.manual:
+        return (cmd.ClearInput(),)
+    if not talk.unclaimed:
+        return ()
+    return (cmd.AppendAudio(silence(settings.session.prefix_padding_ms)),)

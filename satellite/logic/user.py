@@ -1,0 +1,239 @@
+"""What the user does: speech that is sent, turns that begin and end, transcripts. Pure.
+
+Rule 1: the gate decides what is sent; the server's VAD decides whose turn it is (law 1). A cough
+that opens the gate changes nothing here. Only where the session is set up for it do we end turns.
+Rule 2: a transcript joins its turn by ``item_id`` (law 7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from satellite.logic import clock, overdue
+from satellite.logic.phantom import doubt
+from satellite.logic.talk import Step, Talk, TalkSettings, begin, interrupt, open_turn, put, turn_of
+from satellite.logic.turn import SUPERSEDED, Outcome, Turn, abandon
+from satellite.model import commands as cmd
+from satellite.model import events as ev
+from satellite.model.audio import ms_of
+
+SHORTEST_PAUSE_S: Final = 0.25  # between words there is less
+RESPONSE_GRACE_S: Final = 0.5  # protocol 5.4 D 3: a commit of ours makes no answer by itself
+SHORTEST_COMMIT_MS: Final = 100  # protocol 3.1: a server refuses less
+SURE_S: Final = 3.0  # so much sound tells the speed of a microphone
+MIC_SPEEDS: Final = (0.85, 1.18)  # the nearest wrong ones are 0.67 and 1.5
+
+
+def on_gate_opened(talk: Talk, now: float, settings: TalkSettings) -> Step:
+    """Where we end the turns, the user's first word is what interrupts."""
+    utterances = talk.utterances + 1
+    talk = replace(talk, gate_open=True, discarding=False, utterances=utterances, opened_at=None)
+    talk = replace(talk, uncommitted_ms=0)
+    return interrupt(talk, now, cancel=True) if settings.session.manual else (talk, ())
+
+
+def hear(talk: Talk, heard: ev.Heard, now: float, settings: TalkSettings) -> Talk:
+    """Note what sound goes to the server."""
+    speech_at, silence_s = heard.speech_at, settings.session.silence_duration_ms / 1000
+    if talk.discarding:  # until the sentence that was lost is over
+        over = speech_at is None and now - (talk.speech_at or now) > silence_s
+        speech_at = speech_at or talk.speech_at
+        return replace(talk, discarding=not over, speech_at=speech_at, opened_at=None)
+    length_ms = ms_of(len(heard.pcm))
+    first = talk.opened_at is None
+    talk = replace(
+        talk,
+        counted=talk.counted.heard(heard.speech_ms),
+        sent_at=now,
+        opened_at=now if first else talk.opened_at,
+        opened_ms=0 if first else talk.opened_ms + length_ms,
+        uncommitted_ms=talk.uncommitted_ms + length_ms,
+    )
+    if speech_at is None:
+        return talk
+    before = talk.speech_at
+    paused = before is not None and speech_at - before > SHORTEST_PAUSE_S
+    claimed = open_turn(talk) is not None
+    return replace(
+        talk,
+        speech_at=speech_at,
+        pause_at=before if paused else talk.pause_at,
+        unclaimed=talk.unclaimed or not claimed,
+    )
+
+
+def on_gate_closed(talk: Talk, too_long: bool, now: float, settings: TalkSettings) -> Step:
+    """At the utterance limit we end the turn ourselves: it may never be silent in this room."""
+    was_open = talk.gate_open
+    talk = replace(talk, gate_open=False)
+    if was_open:
+        talk = _judge_microphone(talk, now)
+    if settings.session.manual:
+        return _end_utterance(talk, now, settings) if was_open else (talk, ())
+    heard = open_turn(talk)
+    if not too_long or heard is None:
+        return talk, ()
+    return put(talk, overdue.nudged(heard, 2, now)), (cmd.CommitInput(),)
+
+
+def on_mic_lost(talk: Talk, settings: TalkSettings) -> Step:
+    """The rest of the sentence is lost; half of one can mean something else."""
+    forget = (cmd.ClearInput(),) if talk.gate_open and settings.session.manual else ()
+    return replace(talk, gate_open=False, uncommitted_ms=0), forget
+
+
+def _judge_microphone(talk: Talk, now: float) -> Talk:
+    """A device that lies about its rate gives more or less sound than time passes."""
+    if talk.opened_at is None or now - talk.opened_at < SURE_S:
+        return talk
+    speed = talk.opened_ms / 1000 / (now - talk.opened_at)
+    low, high = MIC_SPEEDS
+    return replace(talk, mic_speed=None if low <= speed <= high else round(speed, 2))
+
+
+def _end_utterance(talk: Talk, now: float, settings: TalkSettings) -> Step:
+    """We end the turn: commit it, or forget what is too short for one (C34)."""
+    enough = talk.uncommitted_ms >= SHORTEST_COMMIT_MS
+    talk = replace(talk, uncommitted_ms=0, unclaimed=False)
+    if talk.discarding:
+        return replace(talk, discarding=False), ()
+    if not enough:
+        return talk, (cmd.ClearInput(),)
+    talk, turn = begin(talk, None, now, settings)
+    turn = replace(
+        turn,
+        utterance=talk.utterances,
+        awaiting=True,
+        ended=True,
+        stopped_at=now,
+        speech_end_at=talk.speech_at,
+    )
+    return put(talk, turn), (cmd.CommitInput(),)
+
+
+def on_speech_started(
+    talk: Talk, said: ev.SpeechStarted, now: float, settings: TalkSettings
+) -> Step:
+    """The server hears the user: a turn begins, and nothing more is played."""
+    if turn_of(talk, said.item_id) is not None:
+        return talk, ()
+    for turn in talk.turns:
+        if not turn.ended:  # the server has one open turn; it will never end this one
+            talk = put(talk, abandon(turn, SUPERSEDED, now))
+    talk, orders = interrupt(talk, now, cancel=False)
+    talk, turn = begin(replace(talk, unclaimed=False), said.item_id, now, settings)
+    return put(talk, replace(turn, start_ms=said.start_ms)), orders
+
+
+def on_speech_stopped(
+    talk: Talk, said: ev.SpeechStopped, now: float, settings: TalkSettings
+) -> Talk:
+    """The server's VAD ended the turn."""
+    turn = turn_of(talk, said.item_id)
+    if turn is None:  # it follows as committed
+        return talk
+    if said.end_ms is not None:
+        turn = replace(turn, end_ms=said.end_ms)
+        talk = replace(talk, clock=clock.marked(talk.clock, said.end_ms))
+    return put(talk, _ended(talk, turn, now, settings))
+
+
+def on_committed(talk: Talk, item_id: str, now: float, settings: TalkSettings) -> Talk:
+    """An item exists: of a turn that we know, that we committed, or that nobody announced."""
+    turn = turn_of(talk, item_id) or next((t for t in talk.turns if t.awaiting), None)
+    if turn is None:  # some servers forget speech_started, some say speech_stopped twice
+        talk, turn = begin(talk, item_id, now, settings)
+    if turn.awaiting:
+        turn = replace(turn, item_id=item_id, awaiting=False)
+    turn = replace(_ended(talk, turn, now, settings), committed=True)
+    if turn.nudges >= 2:
+        turn = replace(turn, deadline=now + RESPONSE_GRACE_S)
+    return put(talk, turn)
+
+
+def on_refused_commit(talk: Talk) -> Talk:
+    """The server had nothing to commit: whatever it was, it is not a turn of its own."""
+    turn = next((t for t in talk.turns if t.awaiting), None)
+    if turn is None:
+        return talk
+    return put(talk, replace(turn, awaiting=False, unanswered="nothing_heard", answers=True))
+
+
+def on_idle_timeout(talk: Talk, item_id: str, now: float, settings: TalkSettings) -> Step:
+    """An item made of silence: nobody said it, whatever its transcript will be (C52)."""
+    talk, turn = begin(talk, item_id, now, settings)
+    turn = replace(turn, ended=True, stopped_at=now, suspect=True, told_transcript=True)
+    turn = replace(turn, outcome="missing", transcript_reason="idle_timeout")
+    return put(talk, turn), (cmd.DeleteItem(item_id),)
+
+
+def on_transcript(talk: Talk, said: ev.UserTranscript, now: float, settings: TalkSettings) -> Step:
+    """The words of an item; doubted where nobody can have said them."""
+    turn = turn_of(talk, said.item_id)
+    if turn is None or turn.outcome is not None:  # published as missing before, or said twice
+        return talk, ()
+    text = said.text.strip()
+    outcome: Outcome = "final" if text else "empty"
+    why = doubt(text, turn.start_ms, turn.end_ms, talk.clock) if text else None
+    turn = replace(
+        turn,
+        outcome=outcome,
+        transcript=text,
+        transcript_at=now,
+        transcript_reason=why,
+        confidence=said.confidence,
+        language=said.language,
+        transcript_usage=said.usage,
+        suspect=why is not None,
+    )
+    if why is None or not settings.drop_phantoms:
+        return put(talk, turn), ()
+    return _drop(talk, replace(turn, told_transcript=True))
+
+
+def _drop(talk: Talk, turn: Turn) -> Step:
+    """Nobody asked: the answer to it is not for anybody."""
+    if turn.answer is None:
+        return put(talk, replace(turn, unanswered="phantom")), ()
+    answer = turn.answer
+    if answer.is_over or answer.interrupted:
+        return put(talk, turn), ()
+    orders: list[cmd.Command] = []
+    if turn.is_responding:
+        orders.append(cmd.CancelResponse(answer.response_id))
+    if answer.sounding:
+        orders.append(cmd.FlushPlayout(answer.response_id))
+    return put(talk, replace(turn, answer=replace(answer, interrupted=True))), tuple(orders)
+
+
+def on_failed_transcript(talk: Talk, said: ev.TranscriptFailed, now: float) -> Talk:
+    """The recogniser gave up; the conversation goes on."""
+    turn = turn_of(talk, said.item_id)
+    if turn is None or turn.outcome is not None:
+        return talk
+    failed = replace(turn, outcome="failed", transcript="", transcript_at=now)
+    return put(talk, replace(failed, transcript_reason=said.code or "transcription_failed"))
+
+
+def _ended(talk: Talk, turn: Turn, now: float, settings: TalkSettings) -> Turn:
+    if turn.ended:
+        return turn
+    return replace(
+        turn, ended=True, stopped_at=now, speech_end_at=_speech_end(talk, turn, now, settings)
+    )
+
+
+def _speech_end(talk: Talk, turn: Turn, now: float, settings: TalkSettings) -> float | None:
+    """When the speech ended that the server has just ended: not that of a user who goes on.
+
+    By the server's own clock where it tells; else by our judge, before the last pause.
+    """
+    silence_ms = settings.session.silence_duration_ms
+    if turn.end_ms is not None and turn.end_ms > silence_ms:
+        at = clock.instant(talk.clock, turn.end_ms - silence_ms)
+        if at is not None and turn.opened_at - 10 < at <= now:
+            return at
+    if talk.speech_at is not None and now - talk.speech_at < silence_ms / 2000:
+        return talk.pause_at
+    return talk.speech_at

@@ -1,0 +1,193 @@
+"""The simulated Realtime server."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Final
+
+from satellite.model import commands as cmd
+from satellite.model import events as ev
+from satellite.model.audio import FRAME_BYTES, FRAME_MS
+
+if TYPE_CHECKING:
+    from world import World
+
+SPEECH: Final = b"\x01" * FRAME_BYTES
+QUIET: Final = bytes(FRAME_BYTES)
+SILENCE_MS: Final = 500
+
+
+class Server:
+    """A Realtime server that hears samples, not time (S17)."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.link = 0
+        self.number = itertools.count(1)
+        self.reset()
+
+    def reset(self) -> None:
+        self.up = self.configured = self.hung = False
+        self.item: str | None = None
+        self.speech_ms = self.silence_ms = 0
+        self.response: str | None = None
+        self.waiting_for_response = False
+        self.uncommitted_ms = 0
+        self.calls: set[str] = set()
+
+    def connect(self, link: int) -> None:
+        assert not self.up, "two sessions at once"
+        self.reset()
+        self.link, self.up = link, True
+        world = self.world
+        if world.rng.random() < world.faults.refuse:
+            world.at(0.1, lambda: self.drop(link, "refused"))
+            return
+        delay, life = world.rng.uniform(0.05, 3), world.lifetime_s
+        expires_at = None if life is None else world.instant.wall + delay + life
+        self.later(delay, ev.SessionCreated(world.session.kind, expires_at))
+        if life is not None:
+            world.at(delay + life, lambda: self.drop(link, "the session is too old"))
+
+    def drop(self, link: int, detail: str) -> None:
+        if self.up and self.link == link:
+            self.gone()
+            self.world.feed(ev.LinkDown(link, detail))
+
+    def gone(self) -> None:
+        self.up = False
+        self.link = -abs(self.link)
+
+    def later(self, delay: float, event: ev.ServerEvent) -> None:
+        link = self.link
+        self.world.at(delay, lambda: self.say(event) if self.link == link else None)
+
+    def say(self, event: ev.ServerEvent) -> None:
+        world = self.world
+        if not self.up or self.hung:
+            return
+        if world.rng.random() < world.faults.drop_link:
+            self.drop(self.link, "dropped")
+            return
+        world.feed(ev.FromServer(self.link, event))
+
+    def receive(self, order: cmd.Command) -> None:
+        assert self.up, f"{type(order).__name__} to a session that is not there"
+        match order:
+            case cmd.Configure():
+                self.later(0.05, ev.SessionUpdated())
+                self.configured = True
+            case cmd.AddText():
+                assert self.configured
+            case cmd.AddToolOutput(call_id):
+                self.calls.remove(call_id)
+            case cmd.AppendAudio(pcm):
+                assert self.configured, "sound before the settings"
+                for start in range(0, len(pcm), FRAME_BYTES):
+                    self.hear(pcm[start : start + FRAME_BYTES])
+            case cmd.ClearInput():
+                self.item, self.speech_ms, self.uncommitted_ms = None, 0, 0
+            case cmd.CommitInput():
+                self.commit()
+            case cmd.CreateResponse():
+                assert self.waiting_for_response, "a response nobody waits for"
+                assert not self.calls, "an answer before every tool has its output"
+                assert self.response is None, "an answer while there is one"
+                self.respond()
+            case cmd.CancelResponse(response_id) if response_id == self.response:
+                self.later(0.05, ev.ResponseDone(response_id, "cancelled", "client_cancelled"))
+                self.response = None
+
+    def commit(self) -> None:
+        if self.uncommitted_ms < 100:
+            error = ev.ServerError("invalid_request_error", "input_audio_buffer_commit_empty", "")
+            self.later(0.05, error)
+        elif self.item is not None or self.world.session.manual:
+            self.item = self.item or f"u{next(self.number)}"
+            self.waiting_for_response = True
+            self.end_turn(stopped=False)
+
+    def hear(self, frame: bytes) -> None:
+        if self.hung:
+            return
+        self.uncommitted_ms += FRAME_MS
+        if self.world.session.manual:
+            return
+        rng, faults = self.world.rng, self.world.faults
+        if frame == SPEECH:
+            self.speech_ms, self.silence_ms = self.speech_ms + FRAME_MS, 0
+        else:
+            self.silence_ms += FRAME_MS
+        if self.item is None and self.speech_ms >= 100:
+            self.item = f"u{next(self.number)}"
+            self.later(0.05, ev.SpeechStarted(self.item))
+            if self.response is not None:
+                self.later(0.06, ev.ResponseDone(self.response, "cancelled", "turn_detected"))
+                self.response = None
+        elif self.item is not None and self.silence_ms >= SILENCE_MS:
+            self.hung = rng.random() < faults.hang
+            if rng.random() >= faults.lose_stop:
+                self.end_turn(stopped=True)
+        elif self.item is None and self.silence_ms >= SILENCE_MS:
+            self.speech_ms = 0
+
+    def end_turn(self, *, stopped: bool) -> None:
+        rng, faults, item = self.world.rng, self.world.faults, self.item
+        assert item is not None
+        self.item, self.speech_ms, self.uncommitted_ms = None, 0, 0
+        for _ in range(2 if rng.random() < faults.twice else 1):
+            if stopped:
+                self.later(0.05, ev.SpeechStopped(item))
+            self.later(0.06, ev.InputCommitted(item))
+        if rng.random() >= faults.no_transcript:
+            failed = rng.random() < faults.fail_transcript
+            delay = rng.uniform(0.2, 4)
+            said = ev.TranscriptFailed(item, None) if failed else ev.UserTranscript(item, item)
+            self.later(delay, said)
+        if stopped and self.world.session.answers and rng.random() >= faults.no_response:
+            self.respond()
+
+    def respond(self) -> None:
+        rng, faults = self.world.rng, self.world.faults
+        self.waiting_for_response = False
+        response, item = f"r{next(self.number)}", f"a{next(self.number)}"
+        self.response = response
+        if rng.random() >= faults.no_started:
+            self.later(0.1, ev.ResponseCreated(response))
+        if rng.random() < faults.fail_response:
+            self.end_response(0.3, response, "failed", "server_error")
+            return
+        delay = rng.uniform(0.3, 1)
+        if rng.random() < faults.call_tool:
+            self.end_response(delay, response, "completed", None, call=True)
+            return
+        for n in range(rng.randrange(1, 12)):
+            self.piece(delay, ev.TextDelta(response, 0, 0, f"word{n} "))
+            self.piece(delay, ev.AudioDelta(response, item, 0, 0, QUIET * 10))
+            delay += rng.uniform(0.01, 0.3)
+        if rng.random() >= faults.stall:
+            self.end_response(delay, response, "completed")
+
+    def piece(self, delay: float, event: ev.TextDelta | ev.AudioDelta) -> None:
+        link = self.link
+        self.world.at(delay, lambda: self.say(event) if self.link == link else None)
+
+    def end_response(
+        self, delay: float, response: str, status: str, why: str | None = None, call: bool = False
+    ) -> None:
+        link = self.link
+
+        def end() -> None:
+            if self.link != link or self.response != response:
+                return
+            self.response = None
+            calls: tuple[ev.ToolCall, ...] = ()
+            if status == "failed" or call:
+                self.waiting_for_response = True
+            if call:
+                name = f"call{next(self.number)}"
+                calls = (ev.ToolCall(name, "time", "{}"),)
+                self.calls.add(name)
+            self.say(ev.ResponseDone(response, status, why, None, calls))
+
+        self.world.at(delay, end)
