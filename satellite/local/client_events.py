@@ -1,8 +1,7 @@
-"""Every client event of the GA dialect that this server takes, and what may be in it.
+"""Client events: JSON, the table of realtime-protocol.md 3.1, and sound in base64. Pure.
 
-The tables are realtime-protocol.md 3.1 and 3.2 in code, with the value rules of the live service,
-including those that openai's own types let through. What the live service knows and this server
-cannot do (MCP tools, stored prompts, idle timeout, G.711) is refused by name. Pure.
+An event is checked whole before anything is done about it, and refused in the words of the live
+service: rules of legality first (2.2), then the shape.
 """
 
 from __future__ import annotations
@@ -12,15 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
+from satellite.local import shapes
+from satellite.local.behaviour import Kind
 from satellite.local.schema import (
     Refusal,
     Shape,
-    anything,
-    array,
-    boolean,
-    choice,
-    decimal,
-    either,
     integer,
     missing,
     nullable,
@@ -30,259 +25,79 @@ from satellite.local.schema import (
     wrong_type,
     wrong_value,
 )
+from satellite.local.shapes import ID, ITEM, RESPONSE
 
 APPEND_LIMIT: Final = 15 * 1024 * 1024  # bytes of audio in one event: realtime-protocol.md 3.1
-RATE: Final = 24_000  # the only rate of audio/pcm: realtime-protocol.md 6
-_ITEMS: Final = 256  # items in one response.create input
-_TEXT: Final = 1_000_000  # characters of one text; the live limit is 16,384 tokens, about 65,000
-_ID: Final = text(512)
-
-A_TYPE = "Passing a transcription session update event to a realtime session is not allowed."
+_SESSIONS: Final = {"realtime": shapes.SESSION, "transcription": shapes.TRANSCRIPTION_SESSION}
 
 
-def _modalities(value: Any, path: str) -> None:
-    array(text(), 8)(value, path)
-    if value not in (["text"], ["audio"]):
-        raise Refusal(
-            "invalid_value",
-            f"Invalid modalities: {[word[:16] for word in value]}. "
-            "Supported combinations are: ['text'] and ['audio'].",
-            path,
-        )
+def wrong_kind(kind: Kind) -> Refusal:
+    """An update of the other type came to a session of this kind (2.2, A and B)."""
+    other = "transcription" if kind == "realtime" else "realtime"
+    message = f"Passing a {other} session update event to a {kind} session is not allowed."
+    return Refusal("invalid_parameter", message, "")
 
 
-def _tokens(value: Any, path: str) -> None:
-    if isinstance(value, str):
-        choice("inf")(value, path)
-    else:
-        integer(1, 4096)(value, path)
+def check_session(value: Any, path: str = "session", kind: Kind | None = None) -> None:
+    """A session object, in an update of a session of ``kind`` or, None, in a client secret.
 
-
-def _metadata(value: Any, path: str) -> None:
-    if not isinstance(value, dict):
-        raise wrong_type(path, "an object", value)
-    if len(value) > 16 or any(len(key) > 64 for key in value):
-        raise Refusal("invalid_value", f"Invalid '{path}': at most 16 keys of 64.", path)
-    for key, element in value.items():
-        text(512)(element, f"{path}.{key}")
-
-
-def _unsupported(what: str) -> Shape:
-    """A key that only null fits, because this server cannot do what it asks for."""
-
-    def check(value: Any, path: str) -> None:
-        if value is not None:
-            raise Refusal("invalid_value", f"{what} is not supported by this local server.", path)
-
-    return check
-
-
-_PCM = record({"type": choice("audio/pcm"), "rate": integer(RATE, RATE)}, "type", "rate")
-_FORMAT = tagged({"audio/pcm": _PCM})
-
-_SERVER_VAD = record(
-    {
-        "type": text(),
-        "threshold": decimal(0.0, 1.0),
-        "prefix_padding_ms": integer(0, 10_000),
-        "silence_duration_ms": integer(0, 60_000),
-        "idle_timeout_ms": _unsupported("Idle timeout"),
-        "create_response": boolean,
-        "interrupt_response": boolean,
-    }
-)
-_SEMANTIC_VAD = record(
-    {
-        "type": text(),
-        "eagerness": choice("low", "medium", "high", "auto"),
-        "create_response": boolean,
-        "interrupt_response": boolean,
-    }
-)
-_TRANSCRIPTION = record(
-    {
-        "model": text(128),
-        "language": nullable(text(16)),
-        "languages": nullable(array(text(16), 32)),
-        "prompt": nullable(text(_TEXT)),
-        "keywords": nullable(array(text(256), 1000)),
-        "delay": nullable(choice("minimal", "low", "medium", "high", "xhigh")),
-    }
-)
-_NOISE = record({"type": choice("near_field", "far_field"), "strength": nullable(anything)}, "type")
-_VOICE = either(text(64), record({"id": text(128)}, "id"))
-_FUNCTION_TOOL = record(
-    {
-        "type": text(),
-        "name": text(128),
-        "description": nullable(text(_TEXT)),
-        "parameters": nullable(anything),
-    },
-    "name",
-)
-_TOOLS = array(tagged({"function": _FUNCTION_TOOL}), 128)
-_TOOL_CHOICE = either(
-    choice("none", "auto", "required"),
-    tagged({"function": record({"type": text(), "name": text(128)}, "name")}),
-)
-_REASONING = record({"effort": nullable(choice("minimal", "low", "medium", "high", "xhigh"))})
-_INCLUDE = array(choice("item.input_audio_transcription.logprobs"), 4)
-_TRUNCATION = either(
-    choice("auto", "disabled"),
-    tagged(
-        {
-            "retention_ratio": record(
-                {
-                    "type": text(),
-                    "retention_ratio": decimal(0.0, 1.0),
-                    "token_limits": nullable(
-                        record({"post_instructions": nullable(integer(0, 1_000_000))})
-                    ),
-                },
-                "retention_ratio",
-            )
-        }
-    ),
-)
-_TRACING = either(
-    choice("auto"),
-    record({"group_id": text(512), "metadata": anything, "workflow_name": text(512)}),
-)
-
-_AUDIO_INPUT = record(
-    {
-        "format": _FORMAT,
-        "transcription": nullable(_TRANSCRIPTION),
-        "noise_reduction": nullable(_NOISE),
-        "turn_detection": nullable(
-            tagged({"server_vad": _SERVER_VAD, "semantic_vad": _SEMANTIC_VAD})
-        ),
-    }
-)
-_AUDIO_OUTPUT = record({"format": _FORMAT, "voice": _VOICE, "speed": decimal(0.25, 1.5)})
-
-_REALTIME_SESSION = record(
-    {
-        "type": text(),
-        "audio": record({"input": _AUDIO_INPUT, "output": _AUDIO_OUTPUT}),
-        "include": nullable(_INCLUDE),
-        "instructions": text(_TEXT),
-        "max_output_tokens": _tokens,
-        "model": text(128),
-        "output_modalities": _modalities,
-        "parallel_tool_calls": boolean,
-        "prompt": _unsupported("A stored prompt"),
-        "reasoning": nullable(_REASONING),
-        "tool_choice": _TOOL_CHOICE,
-        "tools": _TOOLS,
-        "tracing": nullable(_TRACING),
-        "truncation": _TRUNCATION,
-    }
-)
-
-
-def _session(value: Any, path: str) -> None:
-    """Legality table 2.2 first, in its words; then what the session holds."""
+    Raises Refusal.
+    """
     if not isinstance(value, dict):
         raise wrong_type(path, "an object", value)
     wanted = value.get("type")
     if wanted is None:
         raise missing(f"{path}.type")
-    if wanted == "transcription":
-        raise Refusal("invalid_parameter", A_TYPE, "")
-    if wanted != "realtime":
+    if wanted not in ("realtime", "transcription"):
         raise wrong_value(f"{path}.type", str(wanted), ("realtime", "transcription"))
-    _REALTIME_SESSION(value, path)
+    if kind not in (None, wanted):
+        raise wrong_kind("realtime" if wanted == "transcription" else "transcription")
+    _SESSIONS[wanted](value, path)
 
 
-_INPUT_TEXT = record({"type": text(), "text": text(_TEXT)}, "text")
-_OUTPUT_TEXT = record({"type": text(), "text": text(_TEXT), "transcript": nullable(text())}, "text")
-_INPUT_AUDIO = record(
-    {"type": text(), "audio": text(), "transcript": nullable(text(_TEXT))}, "audio"
-)
-_PARTS: Final = {
-    "user": tagged({"input_text": _INPUT_TEXT, "input_audio": _INPUT_AUDIO}),
-    "assistant": tagged({"output_text": _OUTPUT_TEXT, "output_audio": _OUTPUT_TEXT}),
-    "system": tagged({"input_text": _INPUT_TEXT}),
-}
-_COMMON: Final[dict[str, Shape]] = {
-    "type": text(),
-    "id": nullable(text(512)),
-    "object": nullable(choice("realtime.item")),
-    "status": nullable(choice("completed", "incomplete", "in_progress")),
-}
-_MESSAGE = tagged(
-    {
-        role: record({**_COMMON, "role": text(), "content": array(part, 64)}, "role", "content")
-        for role, part in _PARTS.items()
-    },
-    "role",
-)
-_ITEM = tagged(
-    {
-        "message": _MESSAGE,
-        "function_call": record(
-            {**_COMMON, "name": text(128), "arguments": text(_TEXT), "call_id": nullable(_ID)},
-            "name",
-            "arguments",
-        ),
-        "function_call_output": record(
-            {**_COMMON, "call_id": _ID, "output": text(_TEXT)}, "call_id", "output"
-        ),
-    }
-)
-_REFERENCE = record({"type": text(), "id": _ID}, "id")
-
-
-def _input_item(value: Any, path: str) -> None:
-    if isinstance(value, dict) and value.get("type") == "item_reference":
-        _REFERENCE(value, path)
-    else:
-        _ITEM(value, path)
-
-
-_RESPONSE = record(
-    {
-        "audio": nullable(record({"output": record({"format": _FORMAT, "voice": _VOICE})})),
-        "conversation": choice("auto", "none"),
-        "input": array(_input_item, _ITEMS),
-        "instructions": nullable(text(_TEXT)),
-        "max_output_tokens": nullable(_tokens),
-        "metadata": nullable(_metadata),
-        "output_modalities": nullable(_modalities),
-        "parallel_tool_calls": boolean,
-        "prompt": _unsupported("A stored prompt"),
-        "reasoning": nullable(_REASONING),
-        "tool_choice": _TOOL_CHOICE,
-        "tools": _TOOLS,
-    }
-)
-_ITEM_ID: Final[dict[str, Shape]] = {"item_id": _ID}
-_EVENTS: Final[dict[str, tuple[dict[str, Shape], tuple[str, ...]]]] = {
-    "session.update": ({"session": _session}, ("session",)),
+ITEM_ID: Final[dict[str, Shape]] = {"item_id": ID}
+Events = dict[str, tuple[dict[str, Shape], tuple[str, ...]]]
+HEARING: Final[Events] = {  # in every session, in both dialects
     "input_audio_buffer.append": ({"audio": text()}, ("audio",)),
     "input_audio_buffer.commit": ({}, ()),
     "input_audio_buffer.clear": ({}, ()),
-    "conversation.item.create": (
-        {"item": _ITEM, "previous_item_id": nullable(_ID)},
-        ("item",),
-    ),
     "conversation.item.truncate": (
-        {**_ITEM_ID, "content_index": integer(0, 64), "audio_end_ms": integer(0, 2**31)},
+        {**ITEM_ID, "content_index": integer(0, 64), "audio_end_ms": integer(0, 2**31)},
         ("item_id", "content_index", "audio_end_ms"),
     ),
-    "conversation.item.delete": (_ITEM_ID, ("item_id",)),
-    "conversation.item.retrieve": (_ITEM_ID, ("item_id",)),
-    "response.create": ({"response": nullable(_RESPONSE)}, ()),
-    "response.cancel": ({"response_id": nullable(_ID)}, ()),
+    "conversation.item.delete": (ITEM_ID, ("item_id",)),
+    "conversation.item.retrieve": (ITEM_ID, ("item_id",)),
 }
-TYPES: Final = tuple(_EVENTS)
-_CHECK: Final = tagged(
-    {
-        name: record({"type": text(), "event_id": nullable(text(512)), **keys}, *required)
-        for name, (keys, required) in _EVENTS.items()
-    }
-)
+_CREATE_ITEM: Final[Events] = {
+    "conversation.item.create": ({"item": ITEM, "previous_item_id": nullable(ID)}, ("item",))
+}
+_ANSWERING: Final[Events] = {
+    "response.create": ({"response": nullable(RESPONSE)}, ()),
+    "response.cancel": ({"response_id": nullable(ID)}, ()),
+}
+
+
+def _update(kind: Kind) -> Events:
+    def check(value: Any, path: str) -> None:
+        check_session(value, path, kind)
+
+    return {"session.update": ({"session": check}, ("session",))}
+
+
+def checker(events: Events) -> Shape:
+    """The check of a whole event, by its type."""
+    return tagged(
+        {
+            name: record({"type": text(), "event_id": nullable(text(512)), **keys}, *required)
+            for name, (keys, required) in events.items()
+        }
+    )
+
+
+_REALTIME: Final = {**_update("realtime"), **HEARING, **_CREATE_ITEM, **_ANSWERING}
+_TRANSCRIPTION: Final = {**_update("transcription"), **HEARING, **_CREATE_ITEM}
+TYPES: Final = tuple(_REALTIME)
+_CHECK: Final = {"realtime": checker(_REALTIME), "transcription": checker(_TRANSCRIPTION)}
 
 
 def parse(message: str | bytes) -> dict[str, Any]:
@@ -298,31 +113,30 @@ def parse(message: str | bytes) -> dict[str, Any]:
     return event
 
 
-def check(event: dict[str, Any]) -> None:
+def check(event: dict[str, Any], kind: Kind) -> None:
     """Raises Refusal with what is wrong first; afterwards every key has its documented type."""
-    _CHECK(event, "")
-
-
-def check_session(value: Any, path: str = "session") -> None:
-    """The same for a session object alone, as a client secret pins one. Raises Refusal."""
-    _session(value, path)
+    _CHECK[kind](event, "")
 
 
 def decode_audio(encoded: str) -> bytes:
     """Raw samples out of base64. Raises Refusal for what is not base64 or more than 15 MiB."""
     try:
-        pcm = base64.b64decode(encoded, validate=True)
+        data = base64.b64decode(encoded, validate=True)
     except (ValueError, UnicodeError):
-        pcm = None
-    if pcm is None:
-        raise Refusal(
-            "invalid_value",
-            "Invalid 'audio'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) but got "
-            "an invalid value.",
-            "audio.audio",
-        )
-    if len(pcm) > APPEND_LIMIT:
+        data = None
+    if data is None:
+        raise not_sound()
+    if len(data) > APPEND_LIMIT:
         raise Refusal(
             "invalid_value", "Invalid 'audio'. Expected at most 15 MiB of audio.", "audio.audio"
         )
-    return pcm
+    return data
+
+
+def not_sound() -> Refusal:
+    return Refusal(
+        "invalid_value",
+        "Invalid 'audio'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) but got "
+        "an invalid value.",
+        "audio.audio",
+    )

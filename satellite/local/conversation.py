@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from satellite.local.client_events import decode_audio
+from satellite.local import sound
 from satellite.local.schema import Refusal
+from satellite.local.sound import LINEAR, Format
 
-BYTES_PER_MS: Final = 48  # 24 kHz, s16le, mono
 _MAX_ITEMS: Final = 1000  # an hour of talking is about 400
 _MAX_AUDIO: Final = 64 * 1024 * 1024  # bytes kept for retrieve: 23 min of speech
 _USER_TOKEN_MS: Final = 100  # realtime-protocol.md 8.1
-_ASSISTANT_TOKEN_MS: Final = 50
+ASSISTANT_TOKEN_MS: Final = 50
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Item:
-    """One conversation item. ``fields`` are its wire keys beside id, object and previous ones."""
+    """One conversation item, itself and not its like: a client may use an id again.
+    ``fields`` are its wire keys beside id, object and previous ones."""
 
     id: str
     fields: dict[str, Any] = field(repr=False)
     audio: bytes = field(default=b"", repr=False)
+    format: Format = LINEAR  # of ``audio``
     audio_ms: int = 0
     heard: str | None = field(default=None, repr=False)  # what the recogniser made of the audio
+    voiced: bool = True  # false: the detector judged that nobody spoke
     previous_id: str | None = None
+    answered: bool = False
+    deleted: bool = False
+    was_cut: bool = False
 
     def wire(self) -> dict[str, Any]:
         return {"id": self.id, "object": "realtime.item", **self.fields}
@@ -38,18 +45,25 @@ class Item:
         ]
         return {**self.wire(), "content": content} if content else self.wire()
 
-    def keep_audio(self, pcm: bytes) -> None:
-        self.audio += pcm
-        self.audio_ms = len(self.audio) // BYTES_PER_MS
+    def keep_audio(self, data: bytes) -> None:
+        """More sound, in the item's format; none of it once the item was cut."""
+        if not self.was_cut:
+            self.audio += data
+            self.audio_ms = len(self.audio) // self.format.bytes_per_ms
+
+    def pcm(self) -> bytes:
+        """24 kHz s16le of what was said; nothing where nobody spoke."""
+        return sound.decoded(self.audio, self.format) if self.voiced else b""
 
     def cut(self, end_ms: int) -> None:
         """The person heard only so much: sound after it and the whole transcript go (S32)."""
-        self.audio = self.audio[: end_ms * BYTES_PER_MS]
+        self.audio = self.audio[: end_ms * self.format.bytes_per_ms]
         self.audio_ms = end_ms
+        self.was_cut = True
         self.fields["content"] = [{"type": part["type"]} for part in self.fields["content"]]
 
     def copy(self) -> Item:
-        return replace(self, fields=dict(self.fields))
+        return replace(self, fields=dict(self.fields), answered=False)
 
     @property
     def type(self) -> str:
@@ -132,16 +146,29 @@ class Conversation:
             item.audio = b""
 
     def remove(self, item: Item) -> None:
+        item.deleted = True
         self._items.remove(item)
 
-    def question(self) -> Item | None:
-        """The newest user message or tool output that nothing has answered yet."""
+    def settle(self, item: Item) -> None:
+        """What asks something up to ``item`` is answered, and asks no more."""
+        if item not in self._items:
+            return
+        for settled in self._items:
+            settled.answered = True
+            if settled is item:
+                return
+
+    def questions(self) -> list[Item]:
+        """What nothing has answered yet: the newest user message, or the tool outputs after it."""
+        outputs: list[Item] = []
         for item in reversed(self._items):
-            if item.type == "function_call_output" or item.role == "user":
-                return item
-            if item.role == "assistant" or item.type == "function_call":
-                return None
-        return None
+            if item.answered:
+                continue
+            if item.role == "user":
+                return outputs or [item]
+            if item.type == "function_call_output":
+                outputs.insert(0, item)
+        return outputs
 
     def tokens(self, but: Item | None = None) -> tuple[int, int]:
         """(text, audio) tokens of all items, as the service counts input."""
@@ -157,55 +184,46 @@ class Conversation:
 
 
 def audio_tokens(item: Item) -> int:
-    return item.audio_ms // (_USER_TOKEN_MS if item.role == "user" else _ASSISTANT_TOKEN_MS)
-
-
-def audio_ms(tokens: int) -> int:
-    """The longest answer, in milliseconds, that so many output tokens are."""
-    return tokens * _ASSISTANT_TOKEN_MS
+    return item.audio_ms // (_USER_TOKEN_MS if item.role == "user" else ASSISTANT_TOKEN_MS)
 
 
 def text_tokens(text: str) -> int:
     return -(-len(text) // 4)  # four characters a token: near enough for English
 
 
-def from_client(wire: dict[str, Any], new_id: str) -> Item:
-    """An item of conversation.item.create, already checked for shape."""
+def from_client(
+    wire: dict[str, Any], new_id: str, source: Format, decode: Callable[[str], bytes]
+) -> Item:
+    """An item of conversation.item.create, already checked for shape. Raises what decode does."""
     fields = {key: value for key, value in wire.items() if key not in ("id", "object")}
     fields["status"] = wire.get("status") or "completed"
-    item = Item(wire.get("id") or new_id, fields)
+    item = Item(wire.get("id") or new_id, fields, format=source)
     if "content" in fields:
-        fields["content"] = [_part(part, item) for part in fields["content"]]
+        fields["content"] = [_part(part, item, decode) for part in fields["content"]]
     return item
 
 
-def _part(part: dict[str, Any], item: Item) -> dict[str, Any]:
+def _part(part: dict[str, Any], item: Item, decode: Callable[[str], bytes]) -> dict[str, Any]:
     """A content part as it is stored; audio goes to the item itself."""
     if part["type"] != "input_audio":
         return dict(part)
-    pcm = decode_audio(part["audio"])
-    item.keep_audio(pcm[: len(pcm) // 2 * 2])
+    data, whole = decode(part["audio"]), item.format.sample_bytes
+    item.keep_audio(data[: len(data) // whole * whole])
     return {"type": "input_audio", "transcript": part.get("transcript")}
 
 
-def user_audio(item_id: str, pcm: bytes) -> Item:
+def speaks(item: Item) -> bool:
+    """It is the assistant's: a message or a call."""
+    return item.role == "assistant" or item.type == "function_call"
+
+
+def user_audio(item_id: str, data: bytes, source: Format, *, voiced: bool) -> Item:
     """The item of a committed input buffer: completed, transcript null (4.2 rule 7)."""
     content = [{"type": "input_audio", "transcript": None}]
     fields = {"type": "message", "status": "completed", "role": "user", "content": content}
-    item = Item(item_id, fields)
-    item.keep_audio(pcm)
+    item = Item(item_id, fields, format=source, voiced=voiced)
+    item.keep_audio(data)
     return item
-
-
-def transcription_usage(item: Item, text: str) -> dict[str, Any]:
-    heard, written = audio_tokens(item), text_tokens(text)
-    return {
-        "type": "tokens",
-        "total_tokens": heard + written,
-        "input_tokens": heard,
-        "output_tokens": written,
-        "input_token_details": {"text_tokens": 0, "audio_tokens": heard},
-    }
 
 
 def truncate(item: Item, content_index: int, end_ms: int) -> None:

@@ -86,10 +86,18 @@ def error_event(refusal: Refusal, event_id: str, client_event_id: str | None) ->
 
 
 class Outbox:
-    """Collects what is to happen until the session hands it out; gives ids."""
+    """Collects what is to happen until the session hands it out; gives ids.
 
-    def __init__(self, new_id: Callable[[str], str]) -> None:
+    ``translate`` makes of a GA event those of the session's dialect.
+    """
+
+    def __init__(
+        self,
+        new_id: Callable[[str], str],
+        translate: Callable[[dict[str, Any]], list[dict[str, Any]]],
+    ) -> None:
         self.new_id = new_id
+        self._translate = translate
         self._outputs: list[Output] = []
 
     def work(self, job: Output) -> None:
@@ -100,8 +108,9 @@ class Outbox:
 
     def send_all(self, events: list[dict[str, Any]]) -> None:
         for event in events:
-            head = {"type": event["type"], "event_id": self.new_id("event")}
-            self._outputs.append(Send({**head, **event}))
+            for said in self._translate(event):
+                head = {"type": said["type"], "event_id": self.new_id("event")}
+                self._outputs.append(Send({**head, **said}))
 
     def refuse(self, refusal: Refusal, client_event_id: str | None) -> None:
         self._outputs.append(Send(error_event(refusal, self.new_id("event"), client_event_id)))

@@ -12,12 +12,13 @@ import re
 import textwrap
 from typing import Any, Final
 
-from satellite.local.conversation import Item, audio_ms, audio_tokens, text_tokens
-from satellite.local.settings import PCM, ResponseSettings
+from satellite.local import sound
+from satellite.local.conversation import ASSISTANT_TOKEN_MS, Item, text_tokens
+from satellite.local.settings import ResponseSettings
 
 Event = dict[str, Any]
 
-_DELTA_BYTES: Final = 200 * 48  # 200 ms of sound in one delta
+_DELTA_MS: Final = 200  # of sound in one delta
 _ARGUMENT_CHARS: Final = 64  # of a function call's arguments in one delta
 _LONGEST_SENTENCE: Final = 200  # characters; 2.5 kB of memory and 2 ms each while it is spoken
 _LONGEST_TEXT: Final = 4_000  # about four minutes of speech
@@ -38,10 +39,16 @@ class Response:
     def __init__(self, response_id: str, settings: ResponseSettings, conversation_id: str) -> None:
         self.id = response_id
         self.settings = settings
-        self.waits_for: str | None = None  # the item whose words are still being recognised
+        self.questions: list[Item] = []  # what it answers
+        self.waits_for: Item | None = None  # its words are still being recognised
+        self.outputs: list[str] = []  # of tools, not yet given to the responder
+        self.reports: list[str] = []  # what is to be said about those that were
         self.unsaid: list[str] = []  # sentences not yet given to the synthesiser
         self.item: Item | None = None
+        self.announced = False
         self._said = ""
+        self._spoken = 0  # bytes of sound from the synthesiser
+        self._encode = sound.Encoder(settings.format)
         self._conversation_id = conversation_id if settings.in_conversation else None
 
     def _at(self, **more: Any) -> Event:
@@ -56,6 +63,8 @@ class Response:
 
     def _wire(self, status: str, details: Event | None, usage: Event | None) -> Event:
         settings = self.settings
+        output = {"format": dict(settings.wire_format), "voice": settings.voice}
+        temperature = {} if settings.temperature is None else {"temperature": settings.temperature}
         return {
             "object": "realtime.response",
             "id": self.id,
@@ -65,18 +74,23 @@ class Response:
             "conversation_id": self._conversation_id,
             "output_modalities": ["audio" if settings.audio else "text"],
             "max_output_tokens": settings.max_output_tokens,
-            "audio": {"output": {"format": dict(PCM), "voice": settings.voice}},
+            "audio": {"output": output},
+            **temperature,
             "usage": usage,
             "metadata": settings.metadata,
         }
 
     def created(self) -> list[Event]:
+        """Once; nothing when it was told before."""
+        if self.announced:
+            return []
+        self.announced = True
         return [{"type": "response.created", "response": self._wire("in_progress", None, None)}]
 
     def _item_event(self, kind: str) -> list[Event]:
-        """``added`` or ``done`` for the conversation; nothing when out of band."""
+        """``added`` or ``done`` for the conversation; nothing when the item is not in it."""
         assert self.item is not None
-        if not self.settings.in_conversation:
+        if not self.settings.in_conversation or self.item.deleted:
             return []
         previous = self.item.previous_id
         event = {"type": f"conversation.item.{kind}", "previous_item_id": previous}
@@ -102,28 +116,40 @@ class Response:
         return [{"type": f"response.{kind}.delta", **self._at(delta=words)}]
 
     def sounds(self, pcm: bytes) -> list[Event]:
+        """24 kHz of the synthesiser, as the deltas of the response's own format."""
+        self._spoken += len(pcm)
+        return self._deltas(self._encode(pcm))
+
+    def _deltas(self, data: bytes) -> list[Event]:
         assert self.item is not None
-        self.item.keep_audio(pcm)
+        self.item.keep_audio(data)
+        size = _DELTA_MS * self.settings.format.bytes_per_ms
         return [
             {
                 "type": "response.output_audio.delta",
-                **self._at(delta=base64.b64encode(pcm[at : at + _DELTA_BYTES]).decode()),
+                **self._at(delta=base64.b64encode(data[at : at + size]).decode()),
             }
-            for at in range(0, len(pcm), _DELTA_BYTES)
+            for at in range(0, len(data), size)
         ]
 
+    @property
+    def spoken_ms(self) -> int:
+        return self._spoken // sound.LINEAR.bytes_per_ms
+
     def room(self) -> int | None:
-        """Bytes of sound that ``max_output_tokens`` still allows; None for no bound."""
+        """Bytes of 24 kHz that ``max_output_tokens`` still allows; None for no bound."""
         limit = self.settings.max_output_tokens
-        if self.item is None or not isinstance(limit, int):
+        if not isinstance(limit, int):
             return None
-        return max(0, (audio_ms(limit) - self.item.audio_ms) * 48)
+        whole = limit * ASSISTANT_TOKEN_MS * sound.LINEAR.bytes_per_ms
+        return max(0, whole - self._spoken)
 
     def message_ends(self, status: str) -> list[Event]:
         assert self.item is not None
         said = self._said
         if self.settings.audio:
             events = [
+                *self._deltas(self._encode.finish()),
                 {"type": "response.output_audio.done", **self._at()},
                 {"type": "response.output_audio_transcript.done", **self._at(transcript=said)},
             ]
@@ -133,6 +159,8 @@ class Response:
             events = [{"type": "response.output_text.done", **self._at(text=said)}]
             part = _text_part(said)
             content = {"type": "output_text", "text": said}
+        if self.item.was_cut:  # what the person did not hear stays out of the conversation
+            content = {"type": content["type"]}
         self.item.fields.update(status=status, content=[content])
         return [
             *events,
@@ -168,7 +196,7 @@ class Response:
         if self.item is None:
             return 0, 0
         words = self._said or str(self.item.fields.get("arguments", ""))
-        return text_tokens(words), audio_tokens(self.item)
+        return text_tokens(words), self.spoken_ms // ASSISTANT_TOKEN_MS
 
 
 def _text_part(text: str) -> Event:

@@ -6,14 +6,16 @@ of each sentence. Work that comes back for a response that is over is dropped.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from satellite.local.conversation import Conversation, Item, from_client
+from satellite.local.conversation import Conversation, Item, from_client, speaks
 from satellite.local.engines import Call, Say
 from satellite.local.outputs import Abandon, Answer, Outbox, Report, Speak
 from satellite.local.response import Response, sentences
 from satellite.local.schema import Refusal
 from satellite.local.settings import ResponseSettings
+from satellite.local.sound import Format
 from satellite.local.transcripts import Transcripts
 
 _MOST: Final = 8  # under way at once, out-of-band ones included
@@ -28,17 +30,30 @@ class Responses:
         conversation: Conversation,
         transcripts: Transcripts,
         conversation_id: str,
+        decode: Callable[[str], bytes],
     ) -> None:
+        """``decode`` makes sound of base64, or raises Refusal.
+
+        ``on_ended`` is called when a response of the conversation is over, with the milliseconds
+        of sound in it.
+        """
         self._outbox = outbox
         self._conversation = conversation
         self._transcripts = transcripts
         self._conversation_id = conversation_id
         self._responses: dict[str, Response] = {}
+        self._decode = decode
         self._active: Response | None = None  # the one of the conversation
         self.spoke = False  # has any assistant audio been made
+        self.on_ended: Callable[[int], None] = lambda _spoken_ms: None
 
-    def create(self, asked: dict[str, Any], wanted: ResponseSettings) -> None:
-        """``asked`` is the checked ``response`` object. Raises Refusal: 4.8."""
+    def create(
+        self, asked: dict[str, Any], wanted: ResponseSettings, saying: str | None = None
+    ) -> None:
+        """``asked`` is the checked ``response`` object. Raises Refusal: 4.8.
+
+        ``saying`` is said whatever was asked.
+        """
         if wanted.in_conversation and self._active is not None:
             raise Refusal(
                 "conversation_already_has_active_response",
@@ -48,13 +63,18 @@ class Responses:
             )
         if len(self._responses) >= _MOST:
             raise Refusal("rate_limit_exceeded", "Too many responses at once.")
-        question = self._question(asked)
+        questions = self._questions(asked, wanted.input_format)
         response = Response(self._outbox.new_id("resp"), wanted, self._conversation_id)
+        response.questions = questions
         self._responses[response.id] = response
         if wanted.in_conversation:
             self._active = response
-        self._outbox.send_all(response.created())
-        self._put(response, question)
+        if not any(map(self._transcripts.awaited, questions)):
+            self._outbox.send_all(response.created())
+        if saying is None:
+            self._put(response)
+        else:
+            self._say(response, saying)
 
     def cancel(self, response_id: str | None) -> None:
         """By the client; the active one when no id is given. Raises Refusal when there is none."""
@@ -70,10 +90,25 @@ class Responses:
         if self._active is not None:
             self._stop(self._active, "turn_detected")
 
-    def heard(self, item_id: str, text: str | None) -> None:
+    def answers(self, item_id: str) -> bool:
+        """A response to this item is under way."""
+        return any(
+            item.id == item_id
+            for response in self._responses.values()
+            for item in response.questions
+        )
+
+    @property
+    def active(self) -> bool:
+        """The conversation has a response under way."""
+        return self._active is not None
+
+    def heard(self, item: Item, text: str | None) -> None:
         """The words of an item are known; None when recognition failed."""
         for response in list(self._responses.values()):
-            if response.waits_for == item_id:
+            if item in response.questions:
+                self._outbox.send_all(response.created())
+            if response.waits_for is item:
                 self._ask(response, text)
 
     def answered(self, response_id: str, reply: Say | Call | None) -> None:
@@ -87,7 +122,11 @@ class Responses:
             case Call():
                 self._call(response, reply)
             case Say():
-                self._say(response, reply.text)
+                response.reports.append(reply.text)
+                if response.outputs:
+                    self._report(response)
+                else:
+                    self._say(response, " ".join(response.reports))
 
     def spoken(self, response_id: str, pcm: bytes) -> None:
         """A piece of sound of the sentence being spoken."""
@@ -114,32 +153,41 @@ class Responses:
         self._outbox.work(Abandon(response.id))
         self._finish(response, "cancelled", reason)
 
-    def _question(self, asked: dict[str, Any]) -> Item | None:
+    def _questions(self, asked: dict[str, Any], source: Format) -> list[Item]:
         """What the response is to answer; ``input`` replaces the conversation (3.1)."""
         if "input" not in asked:
-            return self._conversation.question()
+            return self._conversation.questions()
         given = Conversation()
         for wire in asked["input"]:
             if wire["type"] == "item_reference":
-                given.add(self._conversation.get(wire["id"], "retrieve").copy())
+                item = self._conversation.get(wire["id"], "retrieve").copy()
             else:
-                given.add(from_client(wire, self._outbox.new_id("item")))
-        return given.question()
+                item = from_client(wire, self._outbox.new_id("item"), source, self._decode)
+            given.add(item)
+            if speaks(item):
+                given.settle(item)
+        return given.questions()
 
-    def _put(self, response: Response, question: Item | None) -> None:
-        if question is None:
+    def _put(self, response: Response) -> None:
+        if not response.questions:
             instructions = response.settings.instructions
             if instructions:  # they are no request of the user: no tool is called for them
                 self._outbox.work(Answer(response.id, instructions, ()))
             else:
                 self._say(response, _GREETING)
-        elif question.type == "function_call_output":
-            self._outbox.work(Report(response.id, question.fields["output"]))
+            return
+        question = response.questions[-1]
+        if question.type == "function_call_output":
+            response.outputs = [item.fields["output"] for item in response.questions]
+            self._report(response)
         elif question.text is not None:
             self._ask(response, question.text)
         else:
-            response.waits_for = question.id
-            self._transcripts.want(question, announced=False)
+            response.waits_for = question
+            self._transcripts.want(question, None)  # never told to the client: S33
+
+    def _report(self, response: Response) -> None:
+        self._outbox.work(Report(response.id, response.outputs.pop(0)))
 
     def _ask(self, response: Response, text: str | None) -> None:
         response.waits_for = None
@@ -150,10 +198,11 @@ class Responses:
 
     def _say(self, response: Response, text: str) -> None:
         fields = {"type": "message", "status": "in_progress", "role": "assistant", "content": []}
-        item = Item(self._outbox.new_id("item"), fields)
+        item = Item(self._outbox.new_id("item"), fields, format=response.settings.format)
         if response.settings.in_conversation:
             self._conversation.add(item)
         self._outbox.send_all(response.message_begins(item))
+        self._transcripts.release("inside", response.questions)
         response.unsaid = sentences(text)
         self._say_next(response)
 
@@ -178,6 +227,7 @@ class Responses:
         if response.settings.in_conversation:
             self._conversation.add(item)
         self._outbox.send_all(response.calls(item, call.arguments))
+        self._transcripts.release("inside", response.questions)
         self._end(response, "completed", None)
 
     def _finish(self, response: Response, status: str, reason: str | None = None) -> None:
@@ -197,11 +247,18 @@ class Responses:
 
     def _end(self, response: Response, status: str, details: dict[str, Any] | None) -> None:
         del self._responses[response.id]
-        if self._active is response:
+        was_active = self._active is response
+        if was_active:
             self._active = None
+            if response.item is not None and response.questions:
+                self._conversation.settle(response.questions[-1])
         text, audio = self._conversation.tokens(but=response.item)
         text += response.settings.standing_tokens
+        self._outbox.send_all(response.created())
+        self._transcripts.release("inside", response.questions)
         self._outbox.send_all(response.done(status, details, (text, audio)))
-        if status in ("completed", "incomplete"):  # as in 4.3 and 4.4; not after 4.7 and 4.8
-            limits = [{"name": "tokens", "limit": _LIMIT, "remaining": _LIMIT, "reset_seconds": 0}]
-            self._outbox.send("rate_limits.updated", rate_limits=limits)
+        limits = [{"name": "tokens", "limit": _LIMIT, "remaining": _LIMIT, "reset_seconds": 0}]
+        self._outbox.send("rate_limits.updated", rate_limits=limits)
+        self._transcripts.release("after", response.questions)
+        if was_active:
+            self.on_ended(response.spoken_ms)

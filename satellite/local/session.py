@@ -1,8 +1,8 @@
 """One Realtime session: client events and finished work in, server events and work out.
 
-Pure: no clock, thread, socket or chance; ids come from a function. Every public method but the two
-properties returns what is to happen, in order: Send for the client, the rest for the engines. Event
-orders are those of realtime-protocol.md 4.2 to 4.8. Rules:
+Pure: no clock, thread, socket or chance; ids come from a function, and times as arguments. Every
+public method but the properties returns what is to happen, in order: Send for the client, the rest
+for the engines. Event orders are those of realtime-protocol.md 4.2 to 4.10. Rules:
 
 1. A refused event changes nothing and is answered by one ``error`` with its ``event_id``.
 2. Audio is judged in small slices (``listen``), so that the caller can breathe between two.
@@ -12,30 +12,33 @@ orders are those of realtime-protocol.md 4.2 to 4.8. Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final
 
 from satellite.local import client_events, conversation, settings
 from satellite.local.behaviour import Behaviour, Kind
 from satellite.local.conversation import Conversation, Item
+from satellite.local.diagnostics import Diagnostics
+from satellite.local.dialect import GA, Dialect
 from satellite.local.engines import Call, Say
-from satellite.local.input_buffer import InputBuffer
 from satellite.local.outputs import Diagnose, Outbox, Output
 from satellite.local.responses import Responses
 from satellite.local.schema import Refusal
 from satellite.local.transcripts import Transcripts
-from satellite.local.vad import Detector, Endpointer, SpeechStarted, SpeechStopped
+from satellite.local.turns import Turns
+from satellite.local.vad import Detector
 
-_SHORTEST_MS: Final = 100  # of a commit: realtime-protocol.md 3.1
 _LIVE: Final = Behaviour()
 
 
 class Session:
     """``new_id(prefix)`` gives a fresh id such as "item_…"; ``expires_at`` is epoch seconds.
 
-    ``pinned`` is a checked session object of a client secret, laid over the start values.
-    ``diagnosed`` holds what was given out as Diagnose.
+    ``pinned`` is a checked session object of a client secret, laid over the start values; raises
+    Refusal when they do not go together.
     """
+
+    dialect: ClassVar[Dialect] = GA()
 
     def __init__(
         self,
@@ -47,26 +50,38 @@ class Session:
         pinned: dict[str, Any] | None = None,
         behaviour: Behaviour = _LIVE,
     ) -> None:
-        self.diagnosed: list[Diagnose] = []
         self._kind = kind
         self._behaviour = behaviour
-        self._detector = detector
-        self._settings = settings.initial(new_id("sess"), model, expires_at, pinned)
-        self._outbox = Outbox(new_id)
+        start = settings.initial(new_id("sess"), model, expires_at, kind, pinned)
+        self._settings = self.dialect.begun(start) if pinned is None else start
+        self._outbox = Outbox(new_id, self.dialect.said)
+        self._diagnostics = Diagnostics(self._outbox)
         self._conversation = Conversation()
-        self._transcripts = Transcripts(self._outbox, self._conversation)
+        self._conversation_id = new_id("conv")
+        self._transcripts = Transcripts(self._outbox, self._conversation, behaviour.transcripts)
         self._responses = Responses(
-            self._outbox, self._conversation, self._transcripts, new_id("conv")
+            self._outbox,
+            self._conversation,
+            self._transcripts,
+            self._conversation_id,
+            self._sound,
         )
-        self._buffer = InputBuffer()
-        self._endpointer = Endpointer()
-        self._turn_item: str | None = None  # announced by speech_started, not yet committed
-        self._turn_start_ms = 0
+        self._turns = Turns(
+            self._outbox,
+            self._conversation,
+            self._transcripts,
+            self._responses,
+            detector,
+            lambda: self._settings,
+            self._add,
+        )
+        self._responses.on_ended = self._turns.answered
+        self._at_s: float | None = None  # when the message being received came
         self._on: dict[str, Callable[[dict[str, Any]], None]] = {
             "session.update": self._update,
             "input_audio_buffer.append": self._append,
-            "input_audio_buffer.commit": self._commit_by_client,
-            "input_audio_buffer.clear": self._clear,
+            "input_audio_buffer.commit": lambda _event: self._turns.commit(),
+            "input_audio_buffer.clear": lambda _event: self._turns.clear(),
             "conversation.item.create": self._create_item,
             "conversation.item.delete": self._delete_item,
             "conversation.item.retrieve": self._retrieve_item,
@@ -74,6 +89,11 @@ class Session:
             "response.create": lambda event: self._create_response(event.get("response") or {}),
             "response.cancel": lambda event: self._responses.cancel(event.get("response_id")),
         }
+
+    @property
+    def diagnosed(self) -> Sequence[Diagnose]:
+        """What the live service takes in silence and was told beside the protocol (S24, S25)."""
+        return tuple(self._diagnostics.told)
 
     def open(self) -> list[Output]:
         self._outbox.send("session.created", session=self._settings)
@@ -84,18 +104,18 @@ class Session:
 
         ``at_s`` is when it came on a monotonic clock; without it no wrong rate is noticed (S25).
         """
-        del at_s
         while self.has_unheard:
-            self._listen()
+            self._turns.listen()
+        self._at_s = at_s
         event_id: str | None = None
         try:
             event = client_events.parse(message)
             claimed = event.get("event_id")
             event_id = claimed[:512] if isinstance(claimed, str) else None
-            client_events.check(event)
+            event = self.dialect.understood(event, self._kind)
             self._on[event["type"]](event)
         except Refusal as refusal:
-            self._outbox.refuse(refusal, event_id)
+            self._outbox.refuse(self.dialect.refused(refusal), event_id)
         except RecursionError:
             nested = Refusal("invalid_json", "The message is nested too deeply.")
             self._outbox.refuse(nested, event_id)
@@ -104,17 +124,19 @@ class Session:
     @property
     def has_unheard(self) -> bool:
         """Appended audio waits to be judged: call ``listen``."""
-        return self._buffer.has_unheard
+        return self._turns.has_unheard
 
     def listen(self) -> list[Output]:
         """Judge at most 128 ms of appended audio."""
-        self._listen()
+        self._turns.listen()
         return self._outbox.flush()
 
     def recognised(self, item_id: str, text: str | None) -> list[Output]:
         """The words of an item; None when recognition failed."""
-        self._transcripts.arrived(item_id, text)
-        self._responses.heard(item_id, text)
+        hold = self._responses.answers(item_id)
+        item = self._transcripts.arrived(item_id, text, hold=hold)
+        if item is not None:
+            self._responses.heard(item, text)
         return self._outbox.flush()
 
     def answered(self, response_id: str, reply: Say | Call | None) -> list[Output]:
@@ -133,29 +155,44 @@ class Session:
 
     def woken(self, number: int) -> list[Output]:
         """The time of a Wake is over."""
-        del number
+        while self.has_unheard:
+            self._turns.listen()
+        self._turns.woken(number)
         return self._outbox.flush()
 
     def _update(self, event: dict[str, Any]) -> None:
         self._settings = settings.updated(
             self._settings, event["session"], assistant_spoke=self._responses.spoke
         )
+        self._turns.settings_changed()
         self._outbox.send("session.updated", session=self._settings)
 
     def _append(self, event: dict[str, Any]) -> None:
-        self._buffer.append(client_events.decode_audio(event["audio"]))
+        data = self._sound(event["audio"])
+        if self._at_s is not None:
+            source = settings.input_format(self._settings)
+            self._diagnostics.appended(len(data) / source.bytes_per_ms, self._at_s, source)
+        self._turns.append(data)
 
-    def _clear(self, _event: dict[str, Any]) -> None:
-        self._buffer.clear()
-        self._endpointer.forget()
-        self._turn_item = None
-        self._outbox.send("input_audio_buffer.cleared")
+    def _sound(self, encoded: str) -> bytes:
+        """Sound of the input format out of base64. Raises Refusal."""
+        data = client_events.decode_audio(encoded)
+        source = settings.input_format(self._settings)
+        if self._behaviour.refuse_odd_audio and len(data) % source.sample_bytes:
+            raise client_events.not_sound()
+        self._diagnostics.sound(data, source)
+        return data
 
     def _create_item(self, event: dict[str, Any]) -> None:
-        item = conversation.from_client(event["item"], self._outbox.new_id("item"))
+        source = settings.input_format(self._settings)
+        item = conversation.from_client(
+            event["item"], self._outbox.new_id("item"), source, self._sound
+        )
         self._add(item, event.get("previous_item_id"))
+        if conversation.speaks(item):
+            self._conversation.settle(item)
         if item.audio_ms:
-            self._transcripts.want(item, announced=False)  # never transcribed for the client: S33
+            self._transcripts.want(item, None)  # never transcribed for the client: S33
 
     def _delete_item(self, event: dict[str, Any]) -> None:
         self._conversation.remove(self._conversation.get(event["item_id"], "delete"))
@@ -170,59 +207,6 @@ class Session:
         conversation.truncate(item, event["content_index"], event["audio_end_ms"])
         keys = {key: event[key] for key in ("item_id", "content_index", "audio_end_ms")}
         self._outbox.send("conversation.item.truncated", **keys)
-
-    def _listen(self) -> None:
-        for probability in self._detector.frames(self._buffer.hear()):
-            wanted = settings.turn_detection(self._settings)
-            if wanted is None:
-                self._turn_item = None
-            match self._endpointer.hear(probability, wanted):
-                case SpeechStarted(start_ms):
-                    self._speech_started(start_ms)
-                case SpeechStopped(end_ms):
-                    self._speech_stopped(end_ms)
-
-    def _speech_started(self, start_ms: int) -> None:
-        self._turn_item, self._turn_start_ms = self._outbox.new_id("item"), start_ms
-        keys = {"audio_start_ms": start_ms, "item_id": self._turn_item}
-        self._outbox.send("input_audio_buffer.speech_started", **keys)
-        wanted = settings.turn_detection(self._settings)
-        if wanted is not None and wanted.interrupt_response:
-            self._responses.interrupt()
-
-    def _speech_stopped(self, end_ms: int) -> None:
-        assert self._turn_item is not None
-        keys = {"audio_end_ms": end_ms, "item_id": self._turn_item}
-        self._outbox.send("input_audio_buffer.speech_stopped", **keys)
-        self._commit(self._buffer.take(self._turn_start_ms, end_ms))
-        wanted = settings.turn_detection(self._settings)
-        if wanted is not None and wanted.create_response:
-            try:
-                self._create_response({})
-            except Refusal as refusal:  # the old answer goes on while the user talked: 5.1
-                self._outbox.refuse(refusal, None)
-
-    def _commit_by_client(self, _event: dict[str, Any]) -> None:
-        if self._buffer.ms < _SHORTEST_MS:
-            raise Refusal(
-                "input_audio_buffer_commit_empty",
-                "Error committing input audio buffer: buffer too small. Expected at least "
-                f"100ms of audio, but buffer only has {self._buffer.ms:.2f}ms of audio.",
-            )
-        start_ms = self._turn_start_ms if self._turn_item is not None else 0
-        self._commit(self._buffer.take(start_ms, None))
-
-    def _commit(self, pcm: bytes) -> None:
-        item = conversation.user_audio(self._turn_item or self._outbox.new_id("item"), pcm)
-        self._turn_item = None
-        self._endpointer.forget()
-        previous = self._conversation.last_id
-        self._outbox.send(
-            "input_audio_buffer.committed", previous_item_id=previous, item_id=item.id
-        )
-        self._add(item)
-        wanted = self._settings["audio"]["input"]["transcription"] is not None
-        self._transcripts.want(item, announced=wanted)
 
     def _add(self, item: Item, after: str | None = None) -> None:
         self._conversation.add(item, after)

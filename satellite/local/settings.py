@@ -11,7 +11,11 @@ import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
+from satellite.local import sound
+from satellite.local.behaviour import Kind
 from satellite.local.schema import Refusal
+from satellite.local.sound import Format
+from satellite.local.transcription import LIVE_MODELS, Style
 
 PCM: Final = {"type": "audio/pcm", "rate": 24_000}
 INSTRUCTIONS: Final = (
@@ -33,6 +37,13 @@ _SEMANTIC_VAD: Final[dict[str, Any]] = {
     "create_response": True,
     "interrupt_response": True,
 }
+_HEARS_ONLY: Final[dict[str, dict[str, Any]]] = {  # the keys of a transcription session: 2.2
+    "server_vad": {
+        key: _SERVER_VAD[key]
+        for key in ("type", "threshold", "prefix_padding_ms", "silence_duration_ms")
+    },
+    "semantic_vad": {"type": "semantic_vad", "eagerness": "auto"},
+}
 _DETECTION: Final = {"server_vad": _SERVER_VAD, "semantic_vad": _SEMANTIC_VAD}
 _TRANSCRIPTION: Final[dict[str, Any]] = {"model": None, "language": None, "prompt": None}
 # No model of meaning runs here: semantic_vad waits for a silence that grows as eagerness falls.
@@ -49,20 +60,49 @@ class TurnDetection:
     silence_ms: int
     create_response: bool
     interrupt_response: bool
+    idle_ms: int | None = None  # of silence after an answer, until the user is asked again
 
 
 def initial(
-    session_id: str, model: str, expires_at: int, pinned: dict[str, Any] | None = None
+    session_id: str,
+    model: str,
+    expires_at: int,
+    kind: Kind = "realtime",
+    pinned: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The session object of ``session.created``; ``expires_at`` is in seconds since the epoch.
 
-    ``pinned``, already checked for shape, is laid over it. Raises Refusal for what cannot be.
+    ``model`` is not shown in a transcription session. ``pinned``, already checked for shape, is
+    laid over the rest. Raises Refusal for what cannot be.
     """
-    session = _start(session_id, model, expires_at)
+    if kind == "transcription":
+        session = _transcription(session_id, expires_at)
+    else:
+        session = _realtime(session_id, model, expires_at)
     return session if pinned is None else updated(session, pinned, assistant_spoke=False)
 
 
-def _start(session_id: str, model: str, expires_at: int) -> dict[str, Any]:
+def _audio_input(detection: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "format": dict(PCM),
+        "transcription": None,
+        "noise_reduction": None,
+        "turn_detection": dict(detection),
+    }
+
+
+def _transcription(session_id: str, expires_at: int) -> dict[str, Any]:
+    return {
+        "type": "transcription",
+        "object": "realtime.transcription_session",
+        "id": session_id,
+        "expires_at": expires_at,
+        "audio": {"input": _audio_input(_HEARS_ONLY["server_vad"])},
+        "include": None,
+    }
+
+
+def _realtime(session_id: str, model: str, expires_at: int) -> dict[str, Any]:
     return {
         "type": "realtime",
         "object": "realtime.session",
@@ -78,12 +118,7 @@ def _start(session_id: str, model: str, expires_at: int) -> dict[str, Any]:
         "prompt": None,
         "expires_at": expires_at,
         "audio": {
-            "input": {
-                "format": dict(PCM),
-                "transcription": None,
-                "noise_reduction": None,
-                "turn_detection": dict(_SERVER_VAD),
-            },
+            "input": _audio_input(_SERVER_VAD),
             "output": {"format": dict(PCM), "voice": "marin", "speed": 1.0},
         },
         "include": None,
@@ -97,7 +132,7 @@ def updated(
 
     Raises Refusal for what cannot change (2.3), and then nothing has changed.
     """
-    if asked.get("model", current["model"]) != current["model"]:
+    if "model" in asked and asked["model"] != current["model"]:
         raise Refusal("invalid_value", "Cannot update a session's model.", "session.model")
     if assistant_spoke and "voice" in asked.get("audio", {}).get("output", {}):
         raise Refusal(
@@ -107,8 +142,20 @@ def updated(
         )
     session = copy.deepcopy(current)
     _lay_over(session, asked)
-    _complete(session["audio"]["input"])
+    _complete(session["audio"]["input"], session["type"])
+    _check(session["audio"]["input"])
     return session
+
+
+def _check(audio_input: dict[str, Any]) -> None:
+    """What fits only together. Raises Refusal."""
+    model = (audio_input["transcription"] or {}).get("model")
+    if model in LIVE_MODELS and audio_input["turn_detection"] is not None:
+        raise Refusal(
+            "invalid_value",
+            "Turn detection is not supported for this transcription model.",
+            "session.audio.input.turn_detection",
+        )
 
 
 def _lay_over(base: dict[str, Any], asked: dict[str, Any]) -> None:
@@ -128,10 +175,11 @@ def _same(old: dict[str, Any], value: dict[str, Any]) -> bool:
     return "id" not in old and value.get("type") in (None, old.get("type"))
 
 
-def _complete(audio_input: dict[str, Any]) -> None:
+def _complete(audio_input: dict[str, Any], kind: Kind) -> None:
     detection = audio_input["turn_detection"]
     if detection is not None:
-        audio_input["turn_detection"] = {**_DETECTION[detection["type"]], **detection}
+        whole = _DETECTION if kind == "realtime" else _HEARS_ONLY
+        audio_input["turn_detection"] = {**whole[detection["type"]], **detection}
     transcription = audio_input["transcription"]
     if transcription is not None:
         audio_input["transcription"] = {**_TRANSCRIPTION, **transcription}
@@ -142,15 +190,29 @@ def turn_detection(session: dict[str, Any]) -> TurnDetection | None:
     if detection is None:
         return None
     values = {**_SERVER_VAD, **detection}
+    answers = session["type"] == "realtime"
     if detection["type"] == "semantic_vad":
         values["silence_duration_ms"] = _EAGERNESS_MS[detection["eagerness"]]
     return TurnDetection(
         threshold=values["threshold"],
         prefix_ms=values["prefix_padding_ms"],
         silence_ms=values["silence_duration_ms"],
-        create_response=values["create_response"],
-        interrupt_response=values["interrupt_response"],
+        create_response=answers and values["create_response"],
+        interrupt_response=answers and values["interrupt_response"],
+        idle_ms=values["idle_timeout_ms"],
     )
+
+
+def input_format(session: dict[str, Any]) -> Format:
+    return sound.named(session["audio"]["input"]["format"])
+
+
+def transcription(session: dict[str, Any]) -> Style | None:
+    """How the user's words are told; None when they are not."""
+    wanted = session["audio"]["input"]["transcription"]
+    if wanted is None:
+        return None
+    return Style(wanted["model"] or "", logprobs=bool(session["include"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +220,10 @@ class ResponseSettings:
     """What one response is made with: the session's settings with ``response.create`` on top."""
 
     audio: bool  # speech, or text only
+    wire_format: dict[str, Any]
+    input_format: Format  # of sound in the items it is given
     voice: Any
+    temperature: float | None  # of the beta dialect; shown and of no effect
     speed: float
     max_output_tokens: int | str
     metadata: dict[str, str] | None
@@ -167,6 +232,10 @@ class ResponseSettings:
     tools: tuple[dict[str, Any], ...]
     standing_tokens: int  # of the session's instructions, which every response reads again
 
+    @property
+    def format(self) -> Format:
+        return sound.named(self.wire_format)
+
 
 def response_settings(session: dict[str, Any], asked: dict[str, Any]) -> ResponseSettings:
     output = session["audio"]["output"]
@@ -174,6 +243,9 @@ def response_settings(session: dict[str, Any], asked: dict[str, Any]) -> Respons
     modalities = asked.get("output_modalities") or session["output_modalities"]
     return ResponseSettings(
         audio=modalities == ["audio"],
+        wire_format=override.get("format", output["format"]),
+        input_format=input_format(session),
+        temperature=asked.get("temperature", session.get("temperature")),
         voice=override.get("voice", output["voice"]),
         speed=output["speed"],
         max_output_tokens=asked.get("max_output_tokens") or session["max_output_tokens"],

@@ -12,7 +12,16 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import BaseModel, Field, TypeAdapter
 
 from satellite.local.engines import Call, Say
-from satellite.local.outputs import Abandon, Answer, Recognise, Report, Send, Speak
+from satellite.local.outputs import (
+    Abandon,
+    Answer,
+    Diagnose,
+    Recognise,
+    Report,
+    Send,
+    Speak,
+    Wake,
+)
 from satellite.local.session import Session
 
 MS = 48  # bytes of 24 kHz s16le mono in a millisecond
@@ -71,7 +80,7 @@ class FakeRecogniser:
     def transcribe(self, pcm: bytes) -> str:
         if isinstance(self.words, Exception):
             raise self.words
-        return self.words
+        return self.words if pcm else ""
 
 
 class FakeResponder:
@@ -108,6 +117,7 @@ class Client:
         self.responder = FakeResponder()
         self.events: list[dict[str, Any]] = []
         self.jobs: list[Any] = []
+        self.wake: Wake | None = None
         self.take(self.session.open())
 
     def take(self, outputs: Sequence[Any]) -> list[dict[str, Any]]:
@@ -122,6 +132,10 @@ class Client:
                     self.jobs = [
                         job for job in self.jobs if getattr(job, "response_id", "") != response_id
                     ]
+                case Wake():
+                    self.wake = output
+                case Diagnose():
+                    pass
                 case _:
                     self.jobs.append(output)
         self.events += fresh

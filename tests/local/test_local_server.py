@@ -224,6 +224,7 @@ def test_sessions_are_independent_and_a_blocked_engine_stops_no_reading(
             await until(first, "response.created")
             await first.send(append)  # barge-in while the recogniser is stuck
             events = await until(first, "response.done")
+            await until(first, "rate_limits.updated")
             await second.send('{"type":"input_audio_buffer.clear"}')
             await until(second, "input_audio_buffer.cleared")
             release.set()
