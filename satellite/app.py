@@ -9,10 +9,10 @@ import logging
 import random
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from satellite import errors
+from satellite import builtin, errors, session_setup
 from satellite.adapters import mqtt_link, portaudio, realtime_link, recording, voice
 from satellite.adapters.resampler import Resampler
 from satellite.adapters.systemd import Notifier
@@ -80,7 +80,7 @@ def build(config: Config, notifier: Notifier) -> App:
     inbox = Inbox()
     base_topic = mqtt.base(config.mqtt.topic_prefix, config.name)
     decode = server_events.Decoder(secret=config.realtime.api_key)
-    link = realtime_link.RealtimeLink(_endpoint(config), decode, inbox.post_patiently)
+    link = realtime_link.RealtimeLink(session_setup.endpoint(config), decode, inbox.post_patiently)
     will = mqtt.status(base_topic, mqtt.OFFLINE)
     bus = mqtt_link.MqttLink(_broker(config), will, inbox.post)
     capture = Capture(
@@ -99,6 +99,7 @@ def build(config: Config, notifier: Notifier) -> App:
         playback=playback,
         alive=_Alive(notifier),
         last_frame_at=lambda: capture.last_frame_at,
+        run_tool=builtin.run,
         clock=lambda: Instant(time.monotonic(), time.time()),
     )
     wire = Wire(base_topic, config.privacy.retain_text)
@@ -108,6 +109,7 @@ def build(config: Config, notifier: Notifier) -> App:
 
 def _settings(config: Config) -> Settings:
     realtime_ = config.realtime
+    price, transcript_price = _prices(config)
     return Settings(
         link=LinkSettings(
             connect_timeout_s=realtime_.connect_timeout_s,
@@ -123,46 +125,29 @@ def _settings(config: Config) -> Settings:
                 boot=secrets.token_hex(6),
                 device_id=config.name,
                 language=realtime_.transcription.language,
-                price=_price(realtime_.model),
-                transcript_price=_transcript_price(realtime_.transcription.model),
+                price=price,
+                transcript_price=transcript_price,
             ),
             half_duplex=config.audio.duplex == "half",
             recording=bool(config.audio.input.file),
+            drop_phantoms=realtime_.transcription.phantoms == "drop",
         ),
     )
 
 
-def _price(model: str) -> models.Price | None:
-    known = models.SPEAKERS.get(model)
-    return None if known is None else known.price
-
-
-def _transcript_price(model: str) -> models.TranscriptPrice | None:
-    known = models.TRANSCRIBERS.get(model)
-    return None if known is None else known.price
-
-
 def _session(config: Config) -> Session:
-    r = config.realtime
-    return Session(
-        instructions=r.instructions,
-        voice=r.voice,
-        output=r.output,
-        transcription_model=r.transcription.model,
-        transcription_prompt=r.transcription.prompt,
-        language=r.transcription.language,
-        threshold=r.turn_detection.threshold,
-        prefix_padding_ms=r.turn_detection.prefix_padding_ms,
-        silence_duration_ms=r.turn_detection.silence_duration_ms,
-        noise_reduction=r.noise_reduction,
-    )
+    return replace(session_setup.session(config), tools=builtin.tools(config.tools.builtin))
 
 
-def _endpoint(config: Config) -> realtime_link.Endpoint:
-    r = config.realtime
-    headers = () if r.api_key is None else (f"Authorization: Bearer {r.api_key}",)
-    url = realtime.session_url(r.endpoint, r.model)
-    return realtime_link.Endpoint(url, headers, r.connect_timeout_s)
+def _prices(config: Config) -> tuple[models.Price | None, models.TranscriptPrice | None]:
+    """Only the service's own models have its prices, whatever others call theirs."""
+    realtime_ = config.realtime
+    if realtime_.row.models != "service":
+        return None, None
+    speaker = models.SPEAKERS.get(realtime_.model)
+    writer = models.TRANSCRIBERS.get(realtime_.transcription.model)
+    price = speaker.price if speaker is not None else None
+    return price, writer.price if writer is not None else None
 
 
 def _broker(config: Config) -> mqtt_link.Broker:

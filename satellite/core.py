@@ -15,6 +15,7 @@ from typing import Final
 
 from satellite.inbox import Inbox
 from satellite.logic import satellite as logic
+from satellite.logic.refusal import HARMLESS
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import ports
@@ -37,6 +38,7 @@ class Outside:
     playback: ports.Mailbox
     alive: Callable[[str], None]  # the core made a decision; the state in one word
     last_frame_at: Callable[[], float | None]  # a counter of the capture thread
+    run_tool: Callable[[ev.ToolCall, float], str]  # of our own; at once
     clock: Callable[[], Instant]
 
 
@@ -113,8 +115,9 @@ class Core:
                     self._outside.bus.publish(mqtt.status(self._wire.base_topic, mqtt.ONLINE))
                 case cmd.Exit(code):
                     self._exit = code
-                case cmd.RunTool():
-                    pass
+                case cmd.RunTool(call):
+                    output = self._outside.run_tool(call, self._outside.clock().wall)
+                    self._inbox.post(ev.ToolDone(call.call_id, output))
                 case cmd.Restart():
                     raise AssertionError("the step function turns Restart into other orders")
                 case _:
@@ -146,6 +149,8 @@ class Core:
         """The first of a kind is a warning; without the server's words, which may quote ours."""
         kind = (error.code or error.kind, error.param)
         first = kind not in self._seen_errors and len(self._seen_errors) < 100
+        if kind[0] in HARMLESS:  # what our own watch risks, and deals with
+            first = False
         self._seen_errors.add(kind)
         log.log(
             logging.WARNING if first else logging.DEBUG,

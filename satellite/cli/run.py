@@ -29,10 +29,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read the configuration, then run until SIGTERM or SIGINT."""
+    """Read the configuration, then run until SIGTERM or SIGINT; read it again at SIGHUP."""
     from satellite import app
     from satellite.adapters.systemd import Notifier
     from satellite.cli.read_config import read_config
+    from satellite.reload import Reload
 
     config = read_config(args.config)
     app.check_recordings(config, args.config.name)
@@ -41,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal's signature
         satellite.inbox.post(ev.StopRequested(signum))
 
+    reload = Reload(lambda: read_config(args.config), config, satellite.inbox.post)
+    signal.signal(signal.SIGHUP, lambda _signum, _frame: reload.request())
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     faulthandler.register(signal.SIGUSR1, all_threads=True)

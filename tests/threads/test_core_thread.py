@@ -74,6 +74,7 @@ def a_core(owners: Owners) -> tuple[Core, Inbox]:
         playback=owners,
         alive=owners.alive.append,
         last_frame_at=lambda: owners.now,
+        run_tool=lambda call, wall: f"{call.name} at {wall:.0f}",
         clock=lambda: Instant(owners.now, 1_795_248_000.0),
     )
     return Core(settings, Wire("satellite/kitchen", False), outside, inbox), inbox

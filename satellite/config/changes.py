@@ -1,0 +1,43 @@
+"""What differs between two configurations, and what of it a running daemon can take over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, Final
+
+from satellite.config.schema import Config
+
+_LIVE: Final = (
+    "realtime.instructions",
+    "realtime.noise_reduction",
+    "realtime.transcription",
+    "realtime.turn_detection.prefix_padding_ms",
+    "realtime.turn_detection.silence_duration_ms",
+    "realtime.turn_detection.threshold",
+    "realtime.voice",
+    "tools",
+)
+_NO_SETTING: Final = "realtime.transcription.phantoms"  # decided here, not in the session
+
+
+def changed(old: Config, new: Config) -> tuple[str, ...]:
+    """The keys whose values differ, in the order of the schema."""
+    return tuple(_changed(old, new, ""))
+
+
+def is_live(key: str) -> bool:
+    """True for a key whose new value needs no restart."""
+    return key.startswith(_LIVE) and key != _NO_SETTING
+
+
+def _changed(old: Any, new: Any, path: str) -> Iterator[str]:
+    for entry in fields(old):
+        if "setting" not in entry.metadata:
+            continue
+        before, after = getattr(old, entry.name), getattr(new, entry.name)
+        key = f"{path}.{entry.name}" if path else entry.name
+        if is_dataclass(before):
+            yield from _changed(before, after, key)
+        elif before != after:
+            yield key

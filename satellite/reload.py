@@ -1,0 +1,81 @@
+"""SIGHUP: take over what can change while the daemon runs, say what cannot."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from satellite import builtin, session_setup
+from satellite.config import changes
+from satellite.config.schema import Config
+from satellite.errors import ConfigError
+from satellite.inbox import Post
+from satellite.model import events as ev
+from satellite.model.session import Session
+
+log = logging.getLogger(__name__)
+
+_FIXED: Final = ("kind", "manual", "output", "input_format", "output_format", "left_alone")
+
+
+class Reload:
+    """Reads the configuration again, in a thread of its own; the core decides what to do with it.
+
+    ``request`` is called from the main thread, also within a signal handler. A configuration that
+    is wrong changes nothing.
+    """
+
+    def __init__(self, read: Callable[[], Config], running: Config, post: Post) -> None:
+        self._read = read
+        self._running = running
+        self._post = post
+        self._thread: threading.Thread | None = None
+
+    def request(self) -> None:
+        """Begin to read; while it is being read, another request changes nothing."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            given = self._read()
+        except ConfigError as exc:
+            for problem in exc.problems:
+                log.warning("the configuration was not taken over: %s", problem)
+            return
+        keys = changes.changed(self._running, given)
+        live = [key for key in keys if changes.is_live(key)]
+        later = [key for key in keys if key not in live]
+        if later:
+            log.warning("needs a restart to take effect: %s", ", ".join(later))
+        if live:
+            log.info("taken over from the configuration: %s", ", ".join(live))
+            self._post(ev.ChangeRequested(_session(self._running, given)))
+            self._running = _merged(self._running, given)
+        elif not later:
+            log.info("the configuration has not changed")
+
+
+def _session(running: Config, given: Config) -> Session:
+    """The session that is asked for, but for what is fixed when it begins."""
+    before, after = session_setup.session(running), session_setup.session(given)
+    fixed = {name: getattr(before, name) for name in _FIXED}
+    return replace(after, **fixed, tools=builtin.tools(given.tools.builtin))
+
+
+def _merged(running: Config, given: Config) -> Config:
+    """What runs now: what was taken over, and the rest as before, to be told of again."""
+    old, new = running.realtime, given.realtime
+    realtime = replace(
+        old,
+        instructions=new.instructions,
+        noise_reduction=new.noise_reduction,
+        transcription=replace(new.transcription, phantoms=old.transcription.phantoms),
+        turn_detection=replace(new.turn_detection, type=old.turn_detection.type),
+        voice=new.voice,
+    )
+    return replace(running, realtime=realtime, tools=given.tools)
