@@ -5,6 +5,7 @@ It decides nothing about the conversation: it turns a configuration into setting
 
 from __future__ import annotations
 
+import functools
 import logging
 import random
 import secrets
@@ -30,7 +31,7 @@ from satellite.model.audio import Instant
 from satellite.model.ports import Sink, Source
 from satellite.model.session import Session
 from satellite.playback import Playback
-from satellite.wire import mqtt, realtime, server_events
+from satellite.wire import mqtt
 
 STOP_S: Final = 2.0  # reliability P15
 
@@ -79,8 +80,11 @@ def build(config: Config, notifier: Notifier) -> App:
     """Make every object; nothing is opened yet. Raises SetupError for a missing extra."""
     inbox = Inbox()
     base_topic = mqtt.base(config.mqtt.topic_prefix, config.name)
-    decode = server_events.Decoder(secret=config.realtime.api_key)
-    link = realtime_link.RealtimeLink(session_setup.endpoint(config), decode, inbox.post_patiently)
+    link = realtime_link.RealtimeLink(
+        session_setup.endpoint(config),
+        functools.partial(session_setup.decoder, config),
+        inbox.post_patiently,
+    )
     will = mqtt.status(base_topic, mqtt.OFFLINE)
     bus = mqtt_link.MqttLink(_broker(config), will, inbox.post)
     capture = Capture(
@@ -102,7 +106,12 @@ def build(config: Config, notifier: Notifier) -> App:
         run_tool=builtin.run,
         clock=lambda: Instant(time.monotonic(), time.time()),
     )
-    wire = Wire(base_topic, config.privacy.retain_text)
+    wire = Wire(
+        base_topic,
+        config.privacy.retain_text,
+        session_setup.spell(config),
+        session_setup.sound(config),
+    )
     core = Core(_settings(config), wire, outside, inbox)
     return App(inbox, core, capture, playback, link, bus, notifier, base_topic)
 
@@ -116,9 +125,7 @@ def _settings(config: Config) -> Settings:
             idle_close_s=realtime_.idle_close_s,
             uniform=random.uniform,
             session=_session(config),
-            compare=lambda session, effective: realtime.differences(
-                realtime.wanted(session), effective
-            ),
+            compare=session_setup.compare(config),
         ),
         talk=TalkSettings(
             report=ReportSettings(

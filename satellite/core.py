@@ -49,6 +49,7 @@ class Wire:
     base_topic: str
     retain_text: bool
     spell: realtime.Spell = realtime.as_is
+    sound: realtime.Sound = realtime.AS_PCM
 
 
 class Core:
@@ -131,7 +132,7 @@ class Core:
 
     def _send_to_server(self, order: cmd.LinkCommand) -> None:
         event_id = f"m{next(self._messages)}"
-        for message in realtime.encode(order, event_id, self._wire.spell):
+        for message in realtime.encode(order, event_id, self._wire.spell, self._wire.sound):
             if not self._outside.link.send(message):
                 return  # the link ends itself and says so with LinkDown
 

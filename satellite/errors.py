@@ -5,6 +5,7 @@
         - ConfigError   one or more problems in the configuration: exit 78
     - DeviceError       a microphone or speaker failed: retried, shown as a problem
     - RecordingError    a recording cannot be read: exit 78 in a configuration, 2 on a command line
+    - SecretError       a secret for a connection cannot be had: the connection is tried again
     - ProtocolError     the other side sent what its protocol forbids: counted, ignored
 
 Every text is one sentence or two for the person who can act: what, where, found against expected,
@@ -36,6 +37,14 @@ class DeviceError(SatelliteError):
 
 class RecordingError(SatelliteError):
     """A recording is missing, unreadable or not audio."""
+
+
+class SecretError(SatelliteError):
+    """No secret for a connection. ``status`` is the HTTP status of a server that refused."""
+
+    def __init__(self, sentence: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(sentence)
 
 
 class ProtocolError(SatelliteError):

@@ -5,13 +5,19 @@ It decides nothing about the conversation, and opens nothing.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from satellite.adapters.realtime_link import Endpoint
+from satellite.adapters.client_secret import FromCommand, FromServer
+from satellite.adapters.realtime_link import Endpoint, Fetch
+from satellite.adapters.resampler import Resampler
 from satellite.config.schema import Config
+from satellite.config.session_keys import Realtime
+from satellite.errors import SetupError
 from satellite.model.models import TRANSCRIBERS, Transcriber
 from satellite.model.session import Kind, Session
-from satellite.wire import realtime
+from satellite.wire import beta, realtime, telephone, xai
+from satellite.wire.server_events import Decoder
 
 _KINDS: Final[dict[str, Kind]] = {"conversation": "realtime", "transcription": "transcription"}
 
@@ -34,8 +40,7 @@ _KEYS_OF: Final = {
 def session(config: Config) -> Session:
     """The session's settings, but for the tools."""
     r = config.realtime
-    tells = TRANSCRIBERS.get(r.transcription.model, Transcriber()).confidence
-    asked = r.transcription.confidence
+    left_alone = _left_alone(config)
     return Session(
         kind=_KINDS[r.session],
         instructions=r.instructions,
@@ -45,7 +50,7 @@ def session(config: Config) -> Session:
         transcription_prompt=r.transcription.prompt,
         keywords=r.transcription.keywords,
         language=r.transcription.language,
-        confidence=tells and r.row.models == "service" if asked is None else asked,
+        confidence=_confidence(r, left_alone),
         manual=r.manual,
         threshold=r.turn_detection.threshold,
         prefix_padding_ms=r.turn_detection.prefix_padding_ms,
@@ -53,8 +58,17 @@ def session(config: Config) -> Session:
         noise_reduction=r.noise_reduction,
         input_format=r.input_format,
         output_format=r.output_format,
-        left_alone=_left_alone(config),
+        left_alone=left_alone,
     )
+
+
+def _confidence(realtime_: Realtime, left_alone: frozenset[str]) -> bool:
+    given = realtime_.transcription
+    if given.confidence is not None:
+        return given.confidence
+    if realtime_.row.models != "service" or "transcription_model" in left_alone:
+        return False
+    return TRANSCRIBERS.get(given.model, Transcriber()).confidence
 
 
 def _left_alone(config: Config) -> frozenset[str]:
@@ -72,9 +86,77 @@ def _left_alone(config: Config) -> frozenset[str]:
 def endpoint(config: Config) -> Endpoint:
     """Where to connect, and as whom."""
     r = config.realtime
-    headers = () if r.api_key is None else (r.row.header + r.api_key,)
+    fetch = _fetch(r)
+    headers = () if r.api_key is None or fetch else (r.row.header + r.api_key,)
+    return Endpoint(_address(config), headers, r.connect_timeout_s, fetch)
+
+
+def _address(config: Config) -> str:
+    r = config.realtime
     if r.session == "transcription":
-        url = realtime.transcription_url(r.endpoint)
-    else:
-        url = realtime.session_url(r.endpoint, r.model)
-    return Endpoint(url, headers, r.connect_timeout_s)
+        return realtime.transcription_url(r.endpoint)
+    if r.client_secret.used and "realtime.model" not in config.lines:
+        return r.endpoint  # the secret has one
+    preview = r.provider == "azure" and r.dialect == "beta"
+    return realtime.session_url(r.endpoint, r.model, "deployment" if preview else "model")
+
+
+def _fetch(realtime_: Realtime) -> Fetch | None:
+    given = realtime_.client_secret
+    if given.command:
+        return FromCommand(given.command)
+    if given.url is None:
+        return None
+    return FromServer(given.url, _wish(realtime_), given.token)
+
+
+def _wish(realtime_: Realtime) -> dict[str, Any]:
+    """What a server that makes secrets is asked for."""
+    if realtime_.row.top_level:  # xAI's: nothing about the session
+        return {"expires_after": {"seconds": 300}}
+    kind = _KINDS[realtime_.session]
+    if kind == "transcription":
+        model = {"transcription": {"model": realtime_.transcription.model}}
+        return {"session": {"type": kind, "audio": {"input": model}}}
+    return {"session": {"type": kind, "model": realtime_.model}}
+
+
+def spell(config: Config) -> realtime.Spell:
+    """How the server wants our messages."""
+    if config.realtime.dialect == "beta":
+        return beta.spell
+    return xai.spell if config.realtime.row.top_level else realtime.as_is
+
+
+def compare(config: Config) -> Callable[[Session, object], tuple[str, ...]]:
+    """Say what a server did not take of a session, in its own words."""
+    written = spell(config)
+    return lambda session, effective: realtime.differences(
+        realtime.wanted(session, written), effective
+    )
+
+
+def decoder(config: Config, secret: str | None) -> Decoder:
+    """Read what the server says on one connection; ``secret`` is the one fetched for it."""
+    r = config.realtime
+    return Decoder(
+        secret or r.api_key,
+        telephone.ear(r.output_format, Resampler),
+        opens_with_conversation=r.row.opens_with_conversation,
+    )
+
+
+def sound(config: Config) -> realtime.Sound:
+    """How our voice travels. Raises SetupError where the extra for telephone sound is missing."""
+    r = config.realtime
+    for key, given in (("input_format", r.input_format), ("output_format", r.output_format)):
+        if given != "pcm":
+            try:
+                telephone.ear(given, Resampler)()
+            except SetupError:
+                raise SetupError(
+                    f"realtime.{key}: {given} needs what converts between 24000 and 8000 Hz, which"
+                    " is not installed; run: pip install 'realtime-satellite[resample]',"
+                    f" or write {key}: pcm"
+                ) from None
+    return telephone.sound(r.input_format, Resampler)

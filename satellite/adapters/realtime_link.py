@@ -7,6 +7,9 @@ swallows exceptions and times its pings by the wall clock.
 
 Bounds: a message, its fragments, the outbox, the handshake (by the core's deadline, which shuts the
 socket down), and the time without a sign of life.
+
+A secret for the connection, where one is needed, is fetched in the same thread before it connects,
+and is known to nobody but this connection's headers and its decoder.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import socket
 import ssl
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,9 +29,10 @@ from urllib.parse import urlsplit
 
 import websocket
 
-from satellite.errors import ProtocolError
+from satellite.errors import ProtocolError, SecretError
 from satellite.inbox import Post
 from satellite.model import events as ev
+from satellite.wire.server_events import SILENT
 
 MOST_MESSAGE: Final = 4 << 20  # 60 s of voice in one delta; reliability F37
 MOST_FRAGMENTS: Final = 256
@@ -41,16 +45,22 @@ USER_TIMEOUT_MS: Final = 10_000  # Linux: how long sent data may stay unacknowle
 
 log = logging.getLogger(__name__)
 
+MOST_NAMES: Final = 100  # of messages that mean nothing to us, remembered so as not to repeat
+
 Decode = Callable[[bytes], ev.ServerEvent]
+MakeDecode = Callable[[str | None], Decode]  # for one connection, which has this secret
+OnClose = Callable[[Callable[[], None]], None]  # takes what ends the fetching at once
+Fetch = Callable[[float, OnClose], str]  # within so many seconds; raises SecretError
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to connect. ``headers`` hold the key and are in no ``repr``."""
+    """Where to connect. ``headers`` hold the key and are in no ``repr``; ``fetch`` gets another."""
 
     url: str
     headers: tuple[str, ...]
     timeout_s: float
+    fetch: Fetch | None = None
 
     def __repr__(self) -> str:
         return f"Endpoint({self.place})"
@@ -70,16 +80,16 @@ class Endpoint:
 class RealtimeLink:
     """The core's side: one connection at a time. Core only; every method returns at once."""
 
-    def __init__(self, endpoint: Endpoint, decode: Decode, post: Post) -> None:
+    def __init__(self, endpoint: Endpoint, make_decode: MakeDecode, post: Post) -> None:
         self._endpoint = endpoint
-        self._decode = decode
+        self._make_decode = make_decode
         self._post = post
         self._connection: _Connection | None = None
 
     def connect(self, link: int) -> None:
         """Open connection number ``link``; FromServer events follow, and LinkDown at the end."""
         self.disconnect()
-        self._connection = _Connection(link, self._endpoint, self._decode, self._post)
+        self._connection = _Connection(link, self._endpoint, self._make_decode, self._post)
         self._connection.thread.start()
 
     def send(self, message: bytes) -> bool:
@@ -107,10 +117,11 @@ class RealtimeLink:
 class _Connection:
     """One socket, one thread. ``send`` and ``close`` are the core's, the rest is the thread's."""
 
-    def __init__(self, link: int, endpoint: Endpoint, decode: Decode, post: Post) -> None:
+    def __init__(self, link: int, endpoint: Endpoint, make_decode: MakeDecode, post: Post) -> None:
         self._link = link
         self._endpoint = endpoint
-        self._decode = decode
+        self._make_decode = make_decode
+        self._decode = make_decode(None)
         self._post = post
         self._outbox: deque[bytes] = deque()  # appended by the core, taken by the thread
         self._queued = 0  # bytes ever queued: written by the core
@@ -119,12 +130,14 @@ class _Connection:
         self._why = "closed by us"  # written by the core, before _closing
         self._over = False  # written by the thread
         self._sock: socket.socket | None = None  # written by the thread, shut down by the core
+        self._end_fetch: Callable[[], None] | None = None  # written by the thread, for the core
         self._waker, self._wakee = socket.socketpair()
         self._waker.setblocking(False)
         self._wakee.setblocking(False)
         self._heard_at = 0.0
         self._pinged = False
         self._complaints: set[str] = set()
+        self._ignored: Counter[str] = Counter()
         self.thread = threading.Thread(target=self._run, name=f"realtime-{link}", daemon=True)
 
     # --- the core's side ---
@@ -144,6 +157,8 @@ class _Connection:
         """End the thread. Closing the waker wakes it, for good."""
         self._closing = True
         self._waker.close()
+        if (end_fetch := self._end_fetch) is not None:
+            end_fetch()
         sock = self._sock
         if sock is not None and not self._heard_at:  # stuck in the handshake: nothing to say there
             with contextlib.suppress(OSError):
@@ -164,6 +179,8 @@ class _Connection:
         except websocket.WebSocketBadStatusException as exc:
             detail = f"{self._endpoint.place} refused the upgrade with HTTP {exc.status_code}"
             down = ev.LinkDown(self._link, detail, status=exc.status_code)
+        except SecretError as exc:
+            down = ev.LinkDown(self._link, str(exc), status=exc.status, reason="client_secret")
         except (OSError, websocket.WebSocketException) as exc:
             down = ev.LinkDown(self._link, _sentence(exc, self._endpoint))
         except Exception as exc:
@@ -175,10 +192,15 @@ class _Connection:
         if self._sock is not None:
             self._sock.close()
         self._wakee.close()
+        if self._ignored:
+            log.debug("ignored messages by type: %s", dict(self._ignored))
         self._post(down)
 
     def _open(self, ws: Any) -> None:
         endpoint = self._endpoint
+        headers = self._headers()
+        if self._closing:
+            raise ConnectionAbortedError  # nobody waits for it any more
         parts = urlsplit(endpoint.url)
         assert parts.hostname is not None
         address = (parts.hostname, endpoint.port)
@@ -196,11 +218,26 @@ class _Connection:
         ws.connect(
             endpoint.url,
             socket=sock,
-            header=list(endpoint.headers),
+            header=headers,
             suppress_origin=True,
             redirect_limit=0,
         )
         self._heard_at = time.monotonic()
+
+    def _headers(self) -> list[str]:
+        """The headers of this connection; its secret, if any, comes from elsewhere."""
+        endpoint = self._endpoint
+        if endpoint.fetch is None:
+            return list(endpoint.headers)
+        secret = endpoint.fetch(endpoint.timeout_s, self._on_close)
+        self._end_fetch = None
+        self._decode = self._make_decode(secret)
+        return [*endpoint.headers, f"Authorization: Bearer {secret}"]
+
+    def _on_close(self, end: Callable[[], None]) -> None:
+        self._end_fetch = end
+        if self._closing:  # it was closed just before there was anything to end
+            end()
 
     def _serve(self, ws: Any) -> ev.LinkDown:
         while not self._closing:
@@ -265,8 +302,19 @@ class _Connection:
                 self._complaints.add(complaint)
                 log.warning("ignored a message of the Realtime server: %s", complaint)
             return
-        if not isinstance(event, ev.Ignored):  # nobody decides anything on it: wake nobody
+        if isinstance(event, ev.Ignored):  # nobody decides anything on it: wake nobody
+            self._count(event.type)
+        else:
             self._post(ev.FromServer(self._link, event))
+
+    def _count(self, kind: str) -> None:
+        """Say once for each type that is new to us; a server may say more than we understand."""
+        if kind not in self._ignored:
+            if len(self._ignored) >= MOST_NAMES:
+                kind = "others"
+            elif kind not in SILENT:
+                log.info("the Realtime server sends %r, which is not known; ignored", kind)
+        self._ignored[kind] += 1
 
     def _closed(self, data: bytes) -> ev.LinkDown:
         code = int.from_bytes(data[:2], "big") if len(data) >= 2 else 1005

@@ -32,7 +32,14 @@ class Resampler:
 
     def __call__(self, pcm: bytes) -> bytes:
         """Take any number of samples, give those that are ready: none at first, then about all."""
+        return self._next(pcm, last=False)
+
+    def flush(self) -> bytes:
+        """Give what was held back; the stream is over, nothing may follow."""
+        return self._next(b"", last=True)
+
+    def _next(self, pcm: bytes, *, last: bool) -> bytes:
         np = self._np
         given = np.frombuffer(pcm, "<i2").astype(np.float32)
-        scaled = np.rint(self._stream.resample_chunk(given))
+        scaled = np.rint(self._stream.resample_chunk(given, last=last))
         return bytes(np.clip(scaled, -32768, 32767).astype("<i2").tobytes())

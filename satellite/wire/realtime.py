@@ -1,4 +1,4 @@
-"""The Realtime protocol, GA dialect: orders become messages.
+"""The Realtime protocol, GA dialect: orders become messages. Others spell them anew.
 
 Pure. No configured value reaches the wire but through ``model.session.Session``, and no key that
 the protocol does not know: what is sent follows realtime-protocol.md. ``session.type`` always
@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
 from satellite.model import commands as cmd
 from satellite.model.audio import RATE, SAMPLE_BYTES
+from satellite.model.models import transcriber
 from satellite.model.session import Session
 
 APPEND_BYTES: Final = RATE * SAMPLE_BYTES // 5  # 200 ms: C29
@@ -29,12 +32,41 @@ _LOGPROBS: Final = "item.input_audio_transcription.logprobs"
 _PRIVATE: Final = frozenset({"instructions", "prompt", "keywords", "tools"})
 
 Json = dict[str, Any]
-Spell = Callable[[Json], Json | None]
-"""Turns a GA message into that of another dialect; None where that has no such message."""
+Spell = Callable[[Json], Json]
+"""Turns a GA message into that of another dialect, and leaves what it is given as it is."""
 
 
-def wanted(session: Session) -> Json:
+def _nothing() -> None:
+    """What travels as it is has no state to begin anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """How sound travels. ``convert`` takes PCM of model.audio in the order it was heard.
+
+    ``begin``: what comes next belongs to a new session. ``append_bytes``: 200 ms of it.
+    """
+
+    convert: Callable[[bytes], bytes] = bytes
+    begin: Callable[[], None] = _nothing
+    append_bytes: int = APPEND_BYTES
+
+
+AS_PCM: Final = Sound()
+
+
+def as_is(message: Json) -> Json:
+    """The spelling of the GA dialect."""
+    return message
+
+
+def wanted(session: Session, spell: Spell = as_is) -> Json:
     """The ``session`` object of session.update: whole, and nothing else."""
+    made: Json = spell({"type": "session.update", "session": _wanted(session)})["session"]
+    return made
+
+
+def _wanted(session: Session) -> Json:
     heard: Json = {
         "format": _FORMATS[session.input_format],
         "noise_reduction": _noise(session),
@@ -52,7 +84,7 @@ def wanted(session: Session) -> Json:
             "format": _FORMATS[session.output_format],
             "voice": session.voice,
         }
-    if session.confidence:
+    if session.confidence and transcriber(session.transcription_model).confidence:
         made["include"] = [_LOGPROBS]
     _leave_alone(made, session.left_alone)
     return made
@@ -84,7 +116,7 @@ def changed(before: Session, after: Session) -> Json:
     Objects within ``audio.input`` and ``audio.output`` go whole or not at all: whether a server
     keeps what a part of one omits is not known.
     """
-    old, new = wanted(before), wanted(after)
+    old, new = _wanted(before), _wanted(after)
     made: Json = {key: value for key, value in new.items() if value != old.get(key)}
     if "audio" in made:
         made["audio"] = _differing(old["audio"], new["audio"])
@@ -106,11 +138,16 @@ def _noise(session: Session) -> Json | None:
 
 
 def _transcription(session: Session) -> Json:
+    takes = transcriber(session.transcription_model)
     made: Json = {"model": session.transcription_model}
     if session.language is not None:
-        made["language"] = session.language
-    if session.transcription_prompt:
+        made |= (
+            {"languages": [session.language]} if takes.languages else {"language": session.language}
+        )
+    if session.transcription_prompt and takes.prompt:
         made["prompt"] = session.transcription_prompt
+    if session.keywords and takes.keywords:
+        made["keywords"] = list(session.keywords)
     return made
 
 
@@ -137,23 +174,22 @@ def _tool(tool: Any) -> Json:
     }
 
 
-def as_is(message: Json) -> Json:
-    """The spelling of the GA dialect."""
-    return message
-
-
-def encode(order: cmd.LinkCommand, event_id: str, spell: Spell = as_is) -> Iterator[bytes]:
+def encode(
+    order: cmd.LinkCommand, event_id: str, spell: Spell = as_is, sound: Sound = AS_PCM
+) -> Iterator[bytes]:
     """Yield the messages that carry out one order.
 
     ``event_id`` must be new on its connection; appends carry none, Configure brings its own (C19).
     """
     if isinstance(order, cmd.AppendAudio):
-        yield from appends(order.pcm)
+        yield from appends(sound.convert(order.pcm), sound.append_bytes)
         return
+    if isinstance(order, cmd.Configure):
+        event_id = order.event_id
+        if order.since is None:
+            sound.begin()
     body = spell(_body(order))
-    if body is not None:
-        name = order.event_id if isinstance(order, cmd.Configure) else event_id
-        yield msgspec.json.encode({"type": body.pop("type"), "event_id": name, **body})
+    yield msgspec.json.encode({"type": body["type"], "event_id": event_id, **body})
 
 
 def appends(sound: bytes, most: int = APPEND_BYTES) -> Iterator[bytes]:
@@ -166,7 +202,7 @@ def appends(sound: bytes, most: int = APPEND_BYTES) -> Iterator[bytes]:
 def _body(order: cmd.LinkCommand) -> Json:
     match order:
         case cmd.Configure(_, session, since):
-            update = wanted(session) if since is None else changed(since, session)
+            update = _wanted(session) if since is None else changed(since, session)
             return {"type": "session.update", "session": update}
         case cmd.CommitInput():
             return {"type": "input_audio_buffer.commit"}
@@ -214,18 +250,23 @@ def _same(asked: object, effective: object) -> bool:
     if isinstance(asked, float) and isinstance(effective, (int, float)):
         return abs(asked - effective) < 1e-6  # a server may keep it as a 32-bit float
     if isinstance(asked, list) and isinstance(effective, list):
+        if all(isinstance(word, str) for word in (*asked, *effective)):
+            return sorted(asked) == sorted(effective)
         return len(asked) == len(effective) and not any(
             True for a, e in zip(asked, effective, strict=True) for _ in _differences(a, e, "")
         )  # a server adds defaults of its own to each tool
     return asked == effective
 
 
-def session_url(base: str, model: str) -> str:
+def session_url(base: str, model: str, name: str = "model") -> str:
     """The address of a conversation session: a model and no intent (C2)."""
-    quoted = "".join(c if c.isalnum() or c in "-._~" else f"%{ord(c):02X}" for c in model)
-    return f"{base}{'&' if '?' in base else '?'}model={quoted}"
+    return _with(base, name, model)
 
 
 def transcription_url(base: str) -> str:
     """The address of a transcription session: the intent and no model (C2)."""
-    return f"{base}{'&' if '?' in base else '?'}intent=transcription"
+    return _with(base, "intent", "transcription")
+
+
+def _with(base: str, name: str, value: str) -> str:
+    return f"{base}{'&' if '?' in base else '?'}{name}={quote(value, safe='')}"

@@ -1,4 +1,4 @@
-"""Server messages of the Realtime protocol become events. Pure.
+"""Server messages of the Realtime protocol become events, in both dialects. Pure.
 
 Unknown types and unknown keys are ignored (C38): a server may say more than we understand. A known
 type with a wrong body is a ProtocolError that names type and field, never the content (C39).
@@ -6,312 +6,148 @@ type with a wrong body is a ProtocolError that names type and field, never the c
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final, Protocol
 
 import msgspec
 
 from satellite.errors import ProtocolError
 from satellite.model import events as ev
-
-
-class _Message(msgspec.Struct):
-    type: str
-
-
-class _Session(msgspec.Struct):
-    type: str = "realtime"  # a server of an older dialect has no type
-    expires_at: float | None = None
-
-
-class _Created(_Message):
-    session: _Session
-
-
-class _Updated(_Message):
-    session: dict[str, Any]
-
-
-class _ErrorBody(msgspec.Struct):
-    message: str = ""
-    type: str = ""
-    code: str | None = None
-    param: str | None = None
-    event_id: str | None = None
-
-
-class _Error(_Message):
-    error: _ErrorBody
-
-
-class _Item(_Message):
-    item_id: str
-
-
-class _Started(_Item):
-    audio_start_ms: int | None = None
-
-
-class _Stopped(_Item):
-    audio_end_ms: int | None = None
-
-
-class _TranscriptUsage(msgspec.Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    seconds: float | None = None
-
-
-class _Logprob(msgspec.Struct):
-    logprob: float
-
-
-class _Language(msgspec.Struct):
-    code: str
-
-
-class _Transcript(_Item):
-    transcript: str
-    usage: _TranscriptUsage | None = None
-    logprobs: list[_Logprob] | None = None
-    languages: list[_Language] | None = None
-
-
-class _Failed(_Item):
-    error: _ErrorBody
-
-
-class _Part(_Message):
-    response_id: str
-    item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
-
-
-class _Audio(_Part, kw_only=True):
-    delta: bytes  # base64 in JSON, decoded by msgspec
-
-
-class _TextPart(_Part, kw_only=True):
-    delta: str = ""
-    text: str = ""
-    transcript: str = ""
-
-
-class _Cached(msgspec.Struct):
-    audio_tokens: int | None = 0
-    image_tokens: int | None = 0
-
-
-class _Details(msgspec.Struct):
-    cached_tokens: int | None = 0
-    audio_tokens: int | None = 0
-    image_tokens: int | None = 0
-    cached_tokens_details: _Cached | None = None
-
-
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = 0
-    output_tokens: int | None = 0
-    input_token_details: _Details | None = None
-    output_token_details: _Details | None = None
-
-
-class _StatusError(msgspec.Struct):
-    code: str | None = None
-    type: str | None = None
-
-
-class _Status(msgspec.Struct):
-    reason: str | None = None
-    error: _StatusError | None = None
-
-
-class _OutputItem(msgspec.Struct):
-    type: str = ""
-    status: str | None = None
-    call_id: str | None = None
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _ResponseBody(msgspec.Struct):
-    id: str
-    output: list[_OutputItem] | None = None
-    status: str | None = None
-    status_details: _Status | None = None
-    usage: _Usage | None = None
-
-
-class _Response(_Message):
-    response: _ResponseBody
-
-
-class _RateLimit(msgspec.Struct):
-    reset_seconds: float | None = 0.0
-
-
-class _RateLimits(_Message):
-    rate_limits: list[_RateLimit]
-
-
-def _usage(usage: _Usage | None) -> ev.Usage | None:
-    if usage is None:
-        return None
-    given = usage.input_token_details or _Details()
-    made = usage.output_token_details or _Details()
-    split = given.cached_tokens_details
-    return ev.Usage(
-        input_tokens=usage.input_tokens or 0,
-        output_tokens=usage.output_tokens or 0,
-        cached_tokens=given.cached_tokens or 0,
-        input_audio_tokens=given.audio_tokens or 0,
-        output_audio_tokens=made.audio_tokens or 0,
-        input_image_tokens=given.image_tokens or 0,
-        cached_audio_tokens=split.audio_tokens or 0 if split is not None else None,
-        cached_image_tokens=split.image_tokens or 0 if split is not None else None,
-    )
-
-
-def _done(message: _Response) -> ev.ServerEvent:
-    body = message.response
-    details = body.status_details or _Status()
-    fault = details.error or _StatusError()
-    reason = details.reason or fault.code or fault.type
-    status = body.status or "completed"
-    calls = _calls(body.output or []) if status == "completed" else ()
-    return ev.ResponseDone(body.id, status, reason, _usage(body.usage), calls)
-
-
-def _calls(items: list[_OutputItem]) -> tuple[ev.ToolCall, ...]:
-    """Those that are complete: an interrupted one may ask for something nobody said."""
-    return tuple(
-        ev.ToolCall(item.call_id, item.name, item.arguments or "")
-        for item in items
-        if item.type == "function_call"
-        and item.status in {"completed", None}
-        and item.call_id
-        and item.name
-    )
-
-
-def _transcript(message: _Transcript) -> ev.ServerEvent:
-    usage, languages = message.usage, message.languages or []
-    return ev.UserTranscript(
-        message.item_id,
-        message.transcript,
-        _confidence(message.logprobs or []),
-        languages[0].code if languages else None,
-        None
-        if usage is None
-        else ev.TranscriptUsage(usage.input_tokens, usage.output_tokens, usage.seconds),
-    )
-
-
-def _confidence(logprobs: list[_Logprob]) -> float | None:
-    """The geometric mean of the words' probabilities; None where the server tells none."""
-    if not logprobs:
-        return None
-    mean = math.fsum(each.logprob for each in logprobs) / len(logprobs)
-    return round(math.exp(min(0.0, mean)), 4) if math.isfinite(mean) else None
-
-
-def _limits(message: _RateLimits) -> ev.ServerEvent:
-    waits = [limit.reset_seconds or 0.0 for limit in message.rate_limits]
-    return ev.RateLimits(max(waits, default=0.0))
-
-
-def _error(message: _Error) -> ev.ServerEvent:
-    error = message.error
-    return ev.ServerError(error.type, error.code, error.message, error.param, error.event_id)
-
-
-def _audio(message: _Audio) -> ev.ServerEvent:
-    m = message
-    return ev.AudioDelta(m.response_id, m.item_id, m.output_index, m.content_index, m.delta)
-
-
-def _delta(message: _TextPart) -> ev.ServerEvent:
-    m = message
-    return ev.TextDelta(m.response_id, m.output_index, m.content_index, m.delta)
-
-
-def _final(message: _TextPart) -> ev.ServerEvent:
-    m = message
-    text = m.text or m.transcript
-    return ev.TextDelta(m.response_id, m.output_index, m.content_index, text, final=True)
-
-
-_Reader = tuple[type[_Message], Callable[[Any], ev.ServerEvent]]
-
-_READERS: Final[dict[str, _Reader]] = {
-    "session.created": (
-        _Created,
-        lambda m: ev.SessionCreated(m.session.type, m.session.expires_at),
-    ),
-    "error": (_Error, _error),
-    "input_audio_buffer.speech_started": (
-        _Started,
-        lambda m: ev.SpeechStarted(m.item_id, m.audio_start_ms),
-    ),
-    "input_audio_buffer.speech_stopped": (
-        _Stopped,
-        lambda m: ev.SpeechStopped(m.item_id, m.audio_end_ms),
-    ),
-    "input_audio_buffer.timeout_triggered": (_Item, lambda m: ev.IdleTimeout(m.item_id)),
-    "input_audio_buffer.committed": (_Item, lambda m: ev.InputCommitted(m.item_id)),
-    "conversation.item.input_audio_transcription.completed": (_Transcript, _transcript),
-    "conversation.item.input_audio_transcription.failed": (
-        _Failed,
-        lambda m: ev.TranscriptFailed(m.item_id, m.error.code),
-    ),
-    "response.created": (_Response, lambda m: ev.ResponseCreated(m.response.id)),
-    "response.output_audio.delta": (_Audio, _audio),
-    "response.output_audio_transcript.delta": (_TextPart, _delta),
-    "response.output_audio_transcript.done": (_TextPart, _final),
-    "response.output_text.delta": (_TextPart, _delta),
-    "response.output_text.done": (_TextPart, _final),
-    "response.done": (_Response, _done),
-    "rate_limits.updated": (_RateLimits, _limits),
+from satellite.wire.server_shapes import READERS, Message
+
+_OLD_NAMES: Final = {
+    "response.audio.delta": "response.output_audio.delta",
+    "response.audio.done": "response.output_audio.done",
+    "response.audio_transcript.delta": "response.output_audio_transcript.delta",
+    "response.audio_transcript.done": "response.output_audio_transcript.done",
+    "response.text.delta": "response.output_text.delta",
+    "response.text.done": "response.output_text.done",
 }
+
+SILENT: Final = frozenset(
+    {
+        "conversation.created",
+        "conversation.item.added",
+        "conversation.item.created",
+        "conversation.item.deleted",
+        "conversation.item.done",
+        "conversation.item.input_audio_transcription.delta",
+        "conversation.item.input_audio_transcription.updated",  # xAI's, all of it so far
+        "conversation.item.truncated",
+        "input_audio_buffer.cleared",
+        "response.content_part.added",
+        "response.content_part.done",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "response.output_item.added",
+        "response.output_item.done",
+    }
+)
+"""Types that are known and decide nothing here."""
+
+_KEY: Final = re.compile(r"\b(sk-|ek_|xai-)[A-Za-z0-9_*-]{4,}")
+
+
+class Ear(Protocol):
+    """Makes PCM of model.audio out of one item's sound, in order."""
+
+    def __call__(self, sound: bytes) -> bytes: ...
+
+    def flush(self) -> bytes:
+        """What was held back; the item is over."""
+
+
+class Pcm:
+    """Sound that is PCM already, but may be cut in the middle of a sample."""
+
+    def __init__(self) -> None:
+        self._half = b""
+
+    def __call__(self, sound: bytes) -> bytes:
+        sound = self._half + sound
+        whole = len(sound) - len(sound) % 2
+        self._half = sound[whole:]
+        return sound[:whole]
+
+    def flush(self) -> bytes:
+        return b""
 
 
 class Decoder:
-    """Reads the messages of one kind of session. Holds no state of a connection."""
+    """Reads the messages of one connection, in order: sound may go on in the next one."""
 
-    def __init__(self, secret: str | None = None) -> None:
-        """``secret`` is taken out of what the server says about errors, should it echo it."""
+    def __init__(
+        self,
+        secret: str | None = None,
+        ear: Callable[[], Ear] = Pcm,
+        *,
+        opens_with_conversation: bool = False,
+    ) -> None:
+        """``secret`` is taken out of what the server says about errors, should it echo it.
+
+        ``ear`` is made anew for each item. ``opens_with_conversation``: of a server whose
+        ``conversation.created`` may come in place of ``session.created``.
+        """
         self._secret = secret
-        self._type = msgspec.json.Decoder(_Message)
-        self._updated = msgspec.json.Decoder(_Updated)
-        self._readers = {
-            kind: (msgspec.json.Decoder(shape), build) for kind, (shape, build) in _READERS.items()
-        }
+        self._make_ear = ear
+        self._heard: tuple[str, int] | None = None  # the item and part that _ear belongs to
+        self._ear = ear()
+        self._opens = opens_with_conversation
 
     def __call__(self, message: bytes) -> ev.ServerEvent:
         """Turn one message into one event. Raises ProtocolError."""
         try:
-            kind = self._type.decode(message).type
+            kind = _TYPE.decode(message).type
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise ProtocolError("a server message is not a JSON object with a type") from None
+        name = _OLD_NAMES.get(kind, kind)
+        if name == "conversation.created" and self._opens:
+            self._opens = False
+            return ev.SessionCreated("", None)
+        if name not in _DECODERS:
+            return ev.Ignored(kind[:80])
+        decoder, build = _DECODERS[name]
         try:
-            if kind == "session.updated":
-                return ev.SessionUpdated(self._updated.decode(message).session)
-            if kind not in self._readers:
-                return ev.Ignored(kind[:80])
-            decoder, build = self._readers[kind]
             event = build(decoder.decode(message))
         except msgspec.ValidationError as exc:
             raise ProtocolError(f"{kind}: {_field_of(exc)}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise ProtocolError(f"{kind}: not JSON") from None
-        if isinstance(event, ev.ServerError) and self._secret:
-            return replace(event, message=event.message.replace(self._secret, "(our key)"))
-        if isinstance(event, ev.AudioDelta) and len(event.pcm) % 2:
-            raise ProtocolError(f"{kind}: {len(event.pcm)} bytes are not whole samples")
+        return self._in_context(event, kind)
+
+    def _in_context(self, event: ev.ServerEvent, kind: str) -> ev.ServerEvent:
+        match event:
+            case ev.ServerError():
+                return replace(event, message=self._without_keys(event.message))
+            case ev.SessionCreated():
+                self._opens = False
+            case ev.AudioDelta():
+                return self._hear(event, kind)
         return event
+
+    def _hear(self, event: ev.AudioDelta, kind: str) -> ev.ServerEvent:
+        """Sound that is not whole yet waits for the next piece of its item."""
+        over = kind.endswith(".done")
+        part = (event.item_id, event.content_index)
+        if part != self._heard:
+            self._heard, self._ear = part, self._make_ear()
+        pcm = self._ear.flush() if over else self._ear(event.pcm)
+        if over:
+            self._heard = None
+        return replace(event, pcm=pcm) if pcm else ev.Ignored(kind)
+
+    def _without_keys(self, text: str) -> str:
+        if self._secret:
+            text = text.replace(self._secret, "(our key)")
+        return _KEY.sub("(a key)", text)
+
+
+_TYPE: Final = msgspec.json.Decoder(Message)
+_DECODERS: Final = {
+    kind: (msgspec.json.Decoder(shape), build) for kind, (shape, build) in READERS.items()
+}
 
 
 def _field_of(exc: msgspec.ValidationError) -> str:

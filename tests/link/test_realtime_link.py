@@ -39,7 +39,7 @@ def links(inbox: Events) -> Iterator[list[RealtimeLink]]:
 
 def connected(links: list[RealtimeLink], inbox: Events, url: str, number: int = 1) -> RealtimeLink:
     endpoint = Endpoint(url, (f"Authorization: Bearer {KEY}",), 2.0)
-    link = RealtimeLink(endpoint, Decoder(lambda _: ()), inbox.post)
+    link = RealtimeLink(endpoint, Decoder, inbox.post)
     links.append(link)
     link.connect(number)
     return link
