@@ -35,6 +35,9 @@ from satellite.local.outputs import (
 from satellite.local.session import Session
 
 _OUTBOX: Final = 64 * 1024 * 1024  # bytes waiting for a client that does not read: 16 min of speech
+_PACE: Final = 9600  # bytes of speech at a time when paced: 200 ms, the length of one delta
+_LEAD_S: Final = 0.2  # paced speech is this far ahead of what sounds, against gaps
+_BYTES_PER_S: Final = 48_000
 _WORK: Final = 64  # pieces of work under way; a client that asks for more is read later
 
 _log = logging.getLogger(__name__)
@@ -60,13 +63,26 @@ def fresh_id(prefix: str) -> str:
 
 
 class Connection:
+    """``note`` gets every message of the client; ``paced`` sends speech at the pace of speech."""
+
     def __init__(
-        self, websocket: ServerConnection, session: Session, engines: Engines, threads: Threads
+        self,
+        websocket: ServerConnection,
+        session: Session,
+        engines: Engines,
+        threads: Threads,
+        *,
+        note: Callable[[str | bytes], None] = lambda _: None,
+        paced: bool = False,
     ) -> None:
         self._websocket = websocket
         self._session = session
         self._engines = engines
         self._threads = threads
+        self._note = note
+        self._paced = paced
+        self._speech_ends: dict[str, float] = {}  # response -> when what was sent of it has sounded
+        self.busy = False  # judging a message; others, and PONGs, may wait behind it
         self._outbox: asyncio.Queue[str] = asyncio.Queue()
         self._waiting = 0  # characters in the outbox
         self._given_up = False
@@ -91,12 +107,15 @@ class Connection:
             async for message in self._websocket:
                 if self._given_up:
                     return
+                self.busy = True
+                self._note(message)
                 self._carry_out(self._session.receive(message, time.monotonic()))
                 while self._session.has_unheard:
                     self._carry_out(self._session.listen())
                     await asyncio.sleep(0)
                 while len(self._work) > _WORK:
                     await asyncio.wait(self._work, return_when=asyncio.FIRST_COMPLETED)
+                self.busy = False
         except ConnectionClosed as closed:
             _log.debug("connection ended: %s", type(closed).__name__)
 
@@ -181,8 +200,22 @@ class Connection:
             failed = pcm is None
             if not pcm:
                 break
-            self._carry_out(self._session.spoken(job.response_id, pcm))
+            await self._say(job.response_id, pcm)
         self._carry_out(self._session.speech_ended(job.response_id, failed=failed))
+
+    async def _say(self, response_id: str, pcm: bytes) -> None:
+        if not self._paced:
+            self._carry_out(self._session.spoken(response_id, pcm))
+            return
+        clock = asyncio.get_running_loop().time
+        for at in range(0, len(pcm), _PACE):
+            piece = pcm[at : at + _PACE]
+            ends = self._speech_ends.get(response_id, 0.0)
+            await asyncio.sleep(ends - _LEAD_S - clock())
+            now = clock()
+            others = {key: end for key, end in self._speech_ends.items() if end > now}
+            self._speech_ends = others | {response_id: max(ends, now) + len(piece) / _BYTES_PER_S}
+            self._carry_out(self._session.spoken(response_id, piece))
 
 
 async def _in(thread: ThreadPoolExecutor, work: Callable[[], _T]) -> _T | None:

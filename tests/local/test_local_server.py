@@ -1,4 +1,4 @@
-"""The server on a real socket, with fake engines (S4, S6, S9, S10, S12, and its edges)."""
+"""The server on a real socket, with fake engines (S4, S9, S10, S12, S28, and its edges)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from local_bench import check_s1, silence, sound, types
+from local_bench import silence, sound, types
+from local_socket import MODEL, everything, run, until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Opcode
@@ -22,8 +23,6 @@ from satellite.local import server
 from satellite.local.background import in_background
 from satellite.local.engines import Engines
 
-MODEL = "?model=gpt-realtime-2.1"
-
 
 @pytest.fixture(autouse=True)
 def _no_thread_outlives_its_test() -> Iterator[None]:
@@ -32,92 +31,6 @@ def _no_thread_outlives_its_test() -> Iterator[None]:
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
         assert not thread.is_alive(), thread.name
-
-
-def run(
-    engines: Engines,
-    talk: Callable[[str], Awaitable[Any]],
-    settings: server.Settings | None = None,
-) -> Any:
-    """``talk`` with a server of its own, within 20 s."""
-
-    async def both() -> Any:
-        async with server.running(engines, settings or server.Settings()) as url:
-            return await asyncio.wait_for(talk(url), 20)
-
-    return asyncio.run(both())
-
-
-async def until(websocket: ClientConnection, kind: str) -> list[dict]:
-    """Events up to the first of ``kind``, every one checked for S1."""
-    events = []
-    async for message in websocket:
-        event = json.loads(message)
-        check_s1(event)
-        events.append(event)
-        if event["type"] == kind:
-            return events
-    raise AssertionError(f"closed before {kind}")
-
-
-async def everything(url: str, **options: Any) -> tuple[list[dict], int | None, str | None]:
-    """All events until the server closes; then its code and reason."""
-    events = []
-    async with connect(url, **options) as websocket:
-        try:
-            while True:
-                events.append(json.loads(await websocket.recv()))
-        except ConnectionClosed:
-            return events, websocket.close_code, websocket.close_reason
-
-
-REFUSED = [
-    ("", {}, "missing_model", 4000, "invalid_request_error.missing_model"),
-    (
-        MODEL,
-        {"OpenAI-Beta": "realtime=v1"},
-        "beta_api_shape_disabled",
-        4000,
-        "invalid_request_error.beta_api_shape_disabled",
-    ),
-    ("?intent=transcription", {}, "invalid_value", 4000, "invalid_request_error.invalid_value"),
-    (
-        MODEL,
-        {"Authorization": "Bearer wrong"},
-        "invalid_api_key",
-        3000,
-        "invalid_request_error.invalid_api_key",
-    ),
-    (MODEL, {"Authorization": ""}, None, 3000, "invalid_request_error"),
-]
-
-
-@pytest.mark.parametrize(("query", "headers", "code", "close", "reason"), REFUSED)
-def test_s6_refusals_come_after_the_upgrade(
-    fake_engines: Engines, query: str, headers: dict, code: str | None, close: int, reason: str
-) -> None:
-    given = {"Authorization": "Bearer right", **headers}
-    given = {name: value for name, value in given.items() if value}
-    events, close_code, close_reason = run(
-        fake_engines,
-        lambda url: everything(url + query, additional_headers=given),
-        server.Settings(api_key="right"),
-    )
-    (event,) = events
-    check_s1(event)
-    assert (event["error"]["code"], close_code, close_reason) == (code, close, reason)
-
-
-def test_s6_the_right_key_is_let_in_and_without_one_any_is(fake_engines: Engines) -> None:
-    async def opened(url: str, header: dict) -> str:
-        async with connect(url + MODEL, additional_headers=header) as websocket:
-            return json.loads(await websocket.recv())["type"]
-
-    right = {"Authorization": "Bearer right"}
-    keyed = server.Settings(api_key="right")
-    assert run(fake_engines, lambda url: opened(url, right), keyed) == "session.created"
-    assert run(fake_engines, lambda url: opened(url, {})) == "session.created"
-    assert run(fake_engines, lambda url: opened(url, right)) == "session.created"
 
 
 def test_another_path_is_not_found(fake_engines: Engines) -> None:
@@ -155,6 +68,7 @@ def test_a_whole_turn_over_the_socket(fake_engines: Engines) -> None:
     assert kinds[-2] == "response.done"
 
 
+@pytest.mark.checklist("S4")
 def test_s4_binary_and_garbage_do_not_close(fake_engines: Engines) -> None:
     async def talk(url: str) -> list[dict]:
         async with connect(url + MODEL) as websocket:
@@ -168,24 +82,65 @@ def test_s4_binary_and_garbage_do_not_close(fake_engines: Engines) -> None:
     assert codes == ["invalid_event", "invalid_json"]
 
 
-def test_s9_the_server_pings(fake_engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert server._PING_S == 20
-    monkeypatch.setattr(server, "_PING_S", 0.05)
-    pinged = asyncio.Event()
+class PongLess(ClientConnection):
+    """Reads everything, answers no PING."""
+
+    pings = 0
+
+    def process_event(self, event: Any) -> None:
+        if getattr(event, "opcode", None) is Opcode.PING:
+            type(self).pings += 1
+        super().process_event(event)
+
+    def send_data(self) -> None:
+        self.protocol.writes[:] = [data for data in self.protocol.writes if data[:1] != b"\x8a"]
+        super().send_data()
+
+
+@pytest.mark.checklist("S9")
+def test_s9_pings_at_the_configured_pace_and_missed_pongs_are_recorded(
+    fake_engines: Engines, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert server.Settings().ping_s == 20
+    caplog.set_level(logging.INFO, "satellite.local")
+    PongLess.pings = 0
+
+    async def talk(url: str) -> None:
+        async with connect(url + MODEL, create_connection=PongLess, close_timeout=1) as websocket:
+            while PongLess.pings < 3:
+                await asyncio.sleep(0.01)
+            await websocket.send('{"type":"input_audio_buffer.clear"}')
+            await until(websocket, "input_audio_buffer.cleared")  # still open
+
+    run(fake_engines, talk, server.Settings(ping_s=0.05))
+    lines = [record.getMessage() for record in caplog.records]
+    assert sum("did not answer a PING in 0.05 s" in line for line in lines) == 1
+    (end,) = [line for line in lines if line.endswith("PINGs unanswered")]
+    assert int(end.split()[-3]) >= 2
+
+
+@pytest.mark.checklist("S9")
+def test_s9_a_client_that_answers_is_not_accused(
+    fake_engines: Engines, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "satellite.local")
+    seen = asyncio.Event()
 
     class Watching(ClientConnection):
         def process_event(self, event: Any) -> None:
             if getattr(event, "opcode", None) is Opcode.PING:
-                pinged.set()
+                seen.set()
             super().process_event(event)
 
     async def talk(url: str) -> None:
         async with connect(url + MODEL, create_connection=Watching):
-            await asyncio.wait_for(pinged.wait(), 5)
+            await asyncio.wait_for(seen.wait(), 5)
 
-    run(fake_engines, talk)
+    run(fake_engines, talk, server.Settings(ping_s=0.2))
+    assert any(" 0 PINGs unanswered" in record.getMessage() for record in caplog.records)
 
 
+@pytest.mark.checklist("S10")
 def test_s10_the_session_ends_with_the_exact_reason(fake_engines: Engines) -> None:
     events, code, reason = run(
         fake_engines, lambda url: everything(url + MODEL), server.Settings(session_s=0.1)
@@ -196,6 +151,32 @@ def test_s10_the_session_ends_with_the_exact_reason(fake_engines: Engines) -> No
     assert reason == "Your session hit the maximum duration of 60 minutes."
 
 
+def test_a_session_ends_in_time_for_a_client_that_does_not_read(
+    fake_engines: Engines, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "_FAREWELL_S", 0.2)
+    caplog.set_level(logging.INFO, "satellite.local")
+
+    async def talk(url: str) -> None:
+        async with connect(url + MODEL, **DEAF) as websocket:
+            await deaf_flood(websocket, 20)
+            while not any(" closed, code" in record.getMessage() for record in caplog.records):
+                await asyncio.sleep(0.01)
+
+    run(fake_engines, talk, server.Settings(session_s=1.0))
+
+
+def test_a_client_that_does_not_read_cannot_hold_up_the_end(fake_engines: Engines) -> None:
+    async def talk() -> None:
+        async with server.running(fake_engines, server.Settings()) as url:
+            websocket = await connect(url + MODEL, **DEAF)
+            await deaf_flood(websocket, 20)
+        await websocket.close()
+
+    asyncio.run(asyncio.wait_for(talk(), 10))
+
+
+@pytest.mark.checklist("S12")
 def test_s12_a_message_of_20_mb_is_taken(fake_engines: Engines) -> None:
     async def talk(url: str) -> list[dict]:
         async with connect(url + MODEL) as websocket:
@@ -208,6 +189,25 @@ def test_s12_a_message_of_20_mb_is_taken(fake_engines: Engines) -> None:
             return await until(websocket, "input_audio_buffer.committed")
 
     assert "error" not in types(run(fake_engines, talk))
+
+
+@pytest.mark.checklist("S12")
+@pytest.mark.parametrize("excess", [1, 3 * 1024 * 1024])
+def test_s12_more_than_15_mib_of_audio_is_refused_and_the_session_lives(
+    fake_engines: Engines, excess: int
+) -> None:
+    async def talk(url: str) -> list[dict]:
+        async with connect(url + MODEL) as websocket:
+            audio = base64.b64encode(bytes(15 * 1024 * 1024 + excess)).decode()
+            append = {"type": "input_audio_buffer.append", "event_id": "big", "audio": audio}
+            await websocket.send(json.dumps(append))
+            await websocket.send('{"type":"input_audio_buffer.clear"}')
+            return await until(websocket, "input_audio_buffer.cleared")
+
+    _, refused, cleared = run(fake_engines, talk)
+    assert refused["error"]["event_id"] == "big"
+    assert "15 MiB" in refused["error"]["message"]
+    assert cleared["type"] == "input_audio_buffer.cleared"
 
 
 def test_sessions_are_independent_and_a_blocked_engine_stops_no_reading(
@@ -295,6 +295,20 @@ def test_compression_is_declined(fake_engines: Engines) -> None:
     assert run(fake_engines, agreed) is None
 
 
+DEAF: dict[str, Any] = {"max_queue": 1, "max_size": None, "close_timeout": 0.2}
+
+
+async def deaf_flood(websocket: ClientConnection, times: int = 10_000) -> None:
+    """Ask for 1 MB again and again, and read none of it."""
+    audio = base64.b64encode(bytes(1_000_000)).decode()
+    content = [{"type": "input_audio", "audio": audio}]
+    item = {"id": "big", "type": "message", "role": "user", "content": content}
+    await websocket.send(json.dumps({"type": "conversation.item.create", "item": item}))
+    for _ in range(times):
+        await websocket.send('{"type":"conversation.item.retrieve","item_id":"big"}')
+        await asyncio.sleep(0.001)
+
+
 def test_a_client_that_never_reads_is_closed(
     fake_engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,19 +316,10 @@ def test_a_client_that_never_reads_is_closed(
 
     monkeypatch.setattr(connection, "_OUTBOX", 20_000_000)
 
-    async def flood(websocket: ClientConnection) -> None:
-        audio = base64.b64encode(bytes(1_000_000)).decode()
-        content = [{"type": "input_audio", "audio": audio}]
-        item = {"id": "big", "type": "message", "role": "user", "content": content}
-        await websocket.send(json.dumps({"type": "conversation.item.create", "item": item}))
-        while True:
-            await websocket.send('{"type":"conversation.item.retrieve","item_id":"big"}')
-            await asyncio.sleep(0.001)
-
     async def talk(url: str) -> None:
-        async with connect(url + MODEL, max_queue=1, close_timeout=0.2) as websocket:
+        async with connect(url + MODEL, **DEAF) as websocket:
             with pytest.raises(ConnectionClosed):
-                await flood(websocket)
+                await deaf_flood(websocket)
 
     run(fake_engines, talk)
 
