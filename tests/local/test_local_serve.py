@@ -10,12 +10,16 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from satellite.cli import serve
 from satellite.errors import SetupError
+from satellite.local import loading, server
+from satellite.local.engines import Engines
 
 PROGRAM = (
     "import argparse; from satellite.cli import serve; p = argparse.ArgumentParser();"
@@ -77,3 +81,41 @@ def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parsed("--help")
     assert "satellite serve --port" in capsys.readouterr().out
+
+
+def test_every_option_reaches_the_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_engines: Engines
+) -> None:
+    given: list[server.Settings] = []
+
+    @asynccontextmanager
+    async def running(_engines: Engines, settings: server.Settings) -> AsyncIterator[str]:
+        given.append(settings)
+        signal.raise_signal(signal.SIGTERM)
+        yield "ws://"
+
+    monkeypatch.setattr(server, "running", running)
+    monkeypatch.setattr(loading, "load", lambda _say: fake_engines)
+    key = tmp_path / "key"
+    key.write_text("k\n")
+    options = (
+        "--host ::1 --port 0 --session-s 1.5 --ping-s 2 --models a,b --out-of-credit --beta"
+        f" --paced --record {tmp_path / 'r'} --api-key-file {key}"
+    )
+    assert serve.run(parsed(*options.split())) == 0
+    assert serve.run(parsed()) == 0
+    assert given == [
+        server.Settings(
+            "::1", 0, "k", 1.5, 2.0, ("a", "b"), out_of_credit=True, beta=True, paced=True,
+            record=tmp_path / "r",
+        ),
+        server.Settings(port=8765),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ["--session-s=0", "--session-s=x", "--ping-s=-1", "--models=a,"])
+def test_a_bad_value_is_a_usage_error(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        parsed(option)
+    assert stopped.value.code == 2
+    assert option.partition("=")[0] in capsys.readouterr().err
