@@ -31,11 +31,6 @@ class Settled:
     differences: tuple[str, ...] = ()  # settings that the server did not take
     complaint: str | None = None  # about a change that was given up
 
-    @property
-    def waits(self) -> bool:
-        """True where something is left for the next session."""
-        return self.asked is None and self.wanted != self.has
-
 
 def begin(settled: Settled, number: int) -> Settled:
     """A new session gets everything."""

@@ -128,6 +128,8 @@ def end_utterance(link: Link, utterance: int, order: cmd.Command) -> Step:
         return link, (order,)
     if isinstance(order, cmd.ClearInput):
         return drop_utterance(link, utterance), ()
+    if not link.backlog or link.backlog[-1].utterance != utterance:
+        return link, ()  # it was given up
     *before, last = link.backlog
     return replace(link, backlog=(*before, replace(last, ends=True))), ()
 
