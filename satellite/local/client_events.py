@@ -57,10 +57,12 @@ def check_session(value: Any, path: str = "session", kind: Kind | None = None) -
 
 ITEM_ID: Final[dict[str, Shape]] = {"item_id": ID}
 Events = dict[str, tuple[dict[str, Shape], tuple[str, ...]]]
-HEARING: Final[Events] = {  # in every session, in both dialects
+BUFFER: Final[Events] = {  # in every session, in both dialects; so are ITEMS
     "input_audio_buffer.append": ({"audio": text()}, ("audio",)),
     "input_audio_buffer.commit": ({}, ()),
     "input_audio_buffer.clear": ({}, ()),
+}
+ITEMS: Final[Events] = {
     "conversation.item.truncate": (
         {**ITEM_ID, "content_index": integer(0, 64), "audio_end_ms": integer(0, 2**31)},
         ("item_id", "content_index", "audio_end_ms"),
@@ -94,8 +96,8 @@ def checker(events: Events) -> Shape:
     )
 
 
-_REALTIME: Final = {**_update("realtime"), **HEARING, **_CREATE_ITEM, **_ANSWERING}
-_TRANSCRIPTION: Final = {**_update("transcription"), **HEARING, **_CREATE_ITEM}
+_REALTIME: Final = {**_update("realtime"), **BUFFER, **_CREATE_ITEM, **ITEMS, **_ANSWERING}
+_TRANSCRIPTION: Final = {**_update("transcription"), **BUFFER, **_CREATE_ITEM, **ITEMS}
 TYPES: Final = tuple(_REALTIME)
 _CHECK: Final = {"realtime": checker(_REALTIME), "transcription": checker(_TRANSCRIPTION)}
 

@@ -52,8 +52,8 @@ class Session:
     ) -> None:
         self._kind = kind
         self._behaviour = behaviour
-        start = settings.initial(new_id("sess"), model, expires_at, kind, pinned)
-        self._settings = self.dialect.begun(start) if pinned is None else start
+        start = self.dialect.begun(settings.initial(new_id("sess"), model, expires_at, kind))
+        self._settings = settings.pinned(start, pinned)
         self._outbox = Outbox(new_id, self.dialect.said)
         self._diagnostics = Diagnostics(self._outbox)
         self._conversation = Conversation()
@@ -96,8 +96,11 @@ class Session:
         return tuple(self._diagnostics.told)
 
     def open(self) -> list[Output]:
-        self._outbox.send("session.created", session=self._settings)
+        self._opened()
         return self._outbox.flush()
+
+    def _opened(self) -> None:
+        self._outbox.send("session.created", session=self._settings)
 
     def receive(self, message: str | bytes, at_s: float | None = None) -> list[Output]:
         """One message of the client, of whatever content. Never raises.

@@ -64,22 +64,23 @@ class TurnDetection:
 
 
 def initial(
-    session_id: str,
-    model: str,
-    expires_at: int,
-    kind: Kind = "realtime",
-    pinned: dict[str, Any] | None = None,
+    session_id: str, model: str, expires_at: int, kind: Kind = "realtime"
 ) -> dict[str, Any]:
     """The session object of ``session.created``; ``expires_at`` is in seconds since the epoch.
 
-    ``model`` is not shown in a transcription session. ``pinned``, already checked for shape, is
-    laid over the rest. Raises Refusal for what cannot be.
+    ``model`` is not shown in a transcription session.
     """
     if kind == "transcription":
-        session = _transcription(session_id, expires_at)
-    else:
-        session = _realtime(session_id, model, expires_at)
-    return session if pinned is None else updated(session, pinned, assistant_spoke=False)
+        return _transcription(session_id, expires_at)
+    return _realtime(session_id, model, expires_at)
+
+
+def pinned(start: dict[str, Any], secret: dict[str, Any] | None) -> dict[str, Any]:
+    """``start`` under the session object of a client secret, already checked for shape.
+
+    Raises Refusal for what cannot be: values that do not go together, or another model.
+    """
+    return start if secret is None else updated(start, secret, assistant_spoke=False)
 
 
 def _audio_input(detection: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def test_a_recorded_person_is_understood(real_engines: Engines) -> None:
     assert found >= 0.85 * wanted, (found, wanted)
 
 
+@pytest.mark.checklist("S18")
 def test_s18_a_recorded_person_makes_one_turn_on_the_grid() -> None:
     pcm = recorded("all-circuits-busy-now")
     started, stopped = judged(pcm, [2400])
@@ -76,6 +77,7 @@ def test_s18_a_recorded_person_makes_one_turn_on_the_grid() -> None:
     assert end_ms - 200 < stopped.audio_end_ms - 200 < end_ms + 300
 
 
+@pytest.mark.checklist("S20")
 @settings(max_examples=6, deadline=None)
 @given(st.lists(st.integers(1, 30_000), min_size=1, max_size=20))
 def test_s20_the_real_detector_does_not_see_the_cuts(sizes: list[int]) -> None:

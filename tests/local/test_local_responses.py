@@ -33,6 +33,7 @@ def spoken(client: Client) -> list[dict]:
     return client.send("response.create") + client.work()
 
 
+@pytest.mark.checklist("S26")
 def test_s26_audio_response_in_the_order_of_4_3(client: Client) -> None:
     events = spoken(client)
     kinds = types(events)
@@ -50,6 +51,7 @@ def test_s26_audio_response_in_the_order_of_4_3(client: Client) -> None:
     )
 
 
+@pytest.mark.checklist("S26")
 def test_s26_text_response_in_the_order_of_4_4(client: Client) -> None:
     client.say()
     events = client.send("response.create", response={"output_modalities": ["text"]})
@@ -64,12 +66,14 @@ def test_s26_text_response_in_the_order_of_4_4(client: Client) -> None:
     assert events[-2]["response"]["usage"]["output_token_details"]["audio_tokens"] == 0
 
 
+@pytest.mark.checklist("S27")
 def test_s27_rate_limits_after_a_cancelled_response_too(client: Client) -> None:
     client.say()
     client.send("response.create")
     assert types(client.send("response.cancel")) == AUDIO_END[-2:]
 
 
+@pytest.mark.checklist("S39")
 def test_s39_user_audio_is_a_token_for_100_ms(client: Client) -> None:
     client.append(sound(960) + silence(640))
     (done,) = [event for event in client.work() if event["type"] == "response.done"]
@@ -77,6 +81,7 @@ def test_s39_user_audio_is_a_token_for_100_ms(client: Client) -> None:
     assert done["response"]["usage"]["input_token_details"]["audio_tokens"] == heard
 
 
+@pytest.mark.checklist("S29")
 def test_s29_one_active_response(client: Client) -> None:
     client.say()
     created = client.send("response.create")[0]
@@ -86,6 +91,7 @@ def test_s29_one_active_response(client: Client) -> None:
     assert types(client.work())[-2] == "response.done"
 
 
+@pytest.mark.checklist("S29")
 def test_s29_out_of_band_responses_stay_out_of_the_conversation(client: Client) -> None:
     client.say()
     client.send("response.create")
@@ -100,6 +106,7 @@ def test_s29_out_of_band_responses_stay_out_of_the_conversation(client: Client) 
     assert error(client.send("conversation.item.retrieve", item_id=item))
 
 
+@pytest.mark.checklist("S30")
 def test_s30_cancel_while_speaking(client: Client) -> None:
     client.say()
     client.send("response.create")
@@ -117,12 +124,14 @@ def test_s30_cancel_while_speaking(client: Client) -> None:
     assert client.take(client.session.speech_ended(response_id)) == []
 
 
+@pytest.mark.checklist("S30")
 def test_s30_cancel_without_a_response(client: Client) -> None:
     refused = error(client.send("response.cancel"))
     assert refused["code"] == "response_cancel_not_active"
     assert refused["message"] == "Cancellation failed: no active response found"
 
 
+@pytest.mark.checklist("S31")
 def test_s31_barge_in_in_the_order_of_4_7(client: Client) -> None:
     client.say()
     client.send("response.create")
@@ -133,6 +142,7 @@ def test_s31_barge_in_in_the_order_of_4_7(client: Client) -> None:
     assert events[-2]["response"]["status_details"]["reason"] == "turn_detected"
 
 
+@pytest.mark.checklist("S32")
 def test_s32_truncate(client: Client) -> None:
     item = spoken(client)[-2]["response"]["output"][0]["id"]
 
@@ -153,6 +163,7 @@ def test_s32_truncate(client: Client) -> None:
     assert len(base64.b64decode(part["audio"])) == 120 * MS
 
 
+@pytest.mark.checklist("S33")
 def test_s33_create_gives_added_and_done_in_place(client: Client) -> None:
     first = client.say("one")
     item = {
@@ -175,6 +186,7 @@ def test_s33_create_gives_added_and_done_in_place(client: Client) -> None:
     assert first
 
 
+@pytest.mark.checklist("S33")
 @pytest.mark.parametrize(
     ("item", "code", "param"),
     [
@@ -197,6 +209,7 @@ def test_s33_bad_items_are_refused(client: Client, item: dict, code: str, param:
     assert (refused["code"], refused["param"]) == (code, param)
 
 
+@pytest.mark.checklist("S33")
 def test_s33_audio_items_are_understood_and_not_transcribed(client: Client) -> None:
     client.update(audio={"input": {"transcription": {"model": "whisper-1"}}})
     audio = base64.b64encode(sound(500)).decode()
@@ -210,6 +223,7 @@ def test_s33_audio_items_are_understood_and_not_transcribed(client: Client) -> N
     assert not any("input_audio_transcription" in kind for kind in types(events))
 
 
+@pytest.mark.checklist("S34")
 def test_s34_retrieve_returns_audio_and_delete_deletes(client: Client) -> None:
     client.append(sound(960) + silence(640))
     item = client.events[-2]["item"]["id"]
@@ -223,6 +237,7 @@ def test_s34_retrieve_returns_audio_and_delete_deletes(client: Client) -> None:
         assert refused["code"] == f"item_{verb}_invalid_item_id"
 
 
+@pytest.mark.checklist("S35")
 def test_s35_function_call_in_the_order_of_4_6(client: Client) -> None:
     tool = {"type": "function", "name": "turn_on", "parameters": {"type": "object"}}
     client.update(tools=[tool])

@@ -17,6 +17,7 @@ from satellite.local.response import sentences
 PCM = {"type": "audio/pcm", "rate": 24000}
 
 
+@pytest.mark.checklist("S7")
 def test_s7_created_is_first_with_live_defaults(client: Client) -> None:
     (created,) = client.events
     session = created["session"]
@@ -39,6 +40,7 @@ def test_s7_created_is_first_with_live_defaults(client: Client) -> None:
     assert session["max_output_tokens"] == "inf"
 
 
+@pytest.mark.checklist("S2", "S4")
 @pytest.mark.parametrize(
     ("message", "code", "param"),
     [
@@ -64,12 +66,14 @@ def test_s2_s4_bad_messages_are_told_and_survived(
     assert types(client.update(instructions="still here")) == ["session.updated"]
 
 
+@pytest.mark.checklist("S4")
 def test_s4_unknown_type_lists_every_type(client: Client) -> None:
     message = error(client.raw('{"type":"ping"}'))["message"]
     assert message.startswith("Invalid value: 'ping'. Supported values are: 'session.update', ")
     assert all(f"'{name}'" in message for name in client_events.TYPES)
 
 
+@pytest.mark.checklist("S2")
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -92,10 +96,12 @@ def test_s2_no_content_of_an_event_raises(content: Any, kind: str) -> None:
         client.raw(json.dumps({"type": kind, key: content}))
 
 
+@pytest.mark.checklist("S2")
 def test_s2_event_id_is_echoed(client: Client) -> None:
     assert error(client.raw('{"type":"ping","event_id":"mine"}'))["event_id"] == "mine"
 
 
+@pytest.mark.checklist("S3")
 def test_s3_unknown_nested_key_discards_the_whole_update(client: Client) -> None:
     audio = {"input": {"transcription": {"model": "whisper-1", "enabled": True}}}
     refused = error(client.update(instructions="other", audio=audio))
@@ -144,12 +150,14 @@ VALUE_RULES = [
 ]
 
 
+@pytest.mark.checklist("S5")
 @pytest.mark.parametrize(("session", "code", "param"), VALUE_RULES)
 def test_s5_value_rules(client: Client, session: dict, code: str, param: str) -> None:
     refused = error(client.update(**session))
     assert (refused["code"], refused["param"]) == (code, f"session.{param}")
 
 
+@pytest.mark.checklist("S5")
 def test_s5_texts_of_the_live_service(client: Client) -> None:
     assert error(client.update(output_modalities=["audio", "text"]))["message"] == (
         "Invalid modalities: ['audio', 'text']. Supported combinations are: ['text'] and ['audio']."
@@ -160,6 +168,7 @@ def test_s5_texts_of_the_live_service(client: Client) -> None:
     )
 
 
+@pytest.mark.checklist("S13")
 @pytest.mark.parametrize(
     ("session", "code", "param", "message"),
     [
@@ -184,6 +193,7 @@ def test_s13_updates_of_the_wrong_type(
     assert (refused["code"], refused["param"], refused["message"]) == (code, param, message)
 
 
+@pytest.mark.checklist("S14")
 def test_s14_updated_is_whole_and_omitted_keys_stay(client: Client) -> None:
     client.update(instructions="Be brief.")
     client.update(audio={"input": {"transcription": {"model": "whisper-1", "language": "en"}}})
@@ -198,12 +208,14 @@ def test_s14_updated_is_whole_and_omitted_keys_stay(client: Client) -> None:
     assert session["audio"]["input"]["turn_detection"]["threshold"] == 0.5
 
 
+@pytest.mark.checklist("S14")
 def test_s14_an_event_already_made_does_not_change(client: Client) -> None:
     before = json.dumps(client.events[0])
     client.update(instructions="other", audio={"output": {"voice": "cedar"}})
     assert json.dumps(client.events[0]) == before
 
 
+@pytest.mark.checklist("S14")
 def test_s14_nulls_and_empty_values_clear(client: Client) -> None:
     tool = {"type": "function", "name": "f", "parameters": {"type": "object"}}
     client.update(
@@ -231,6 +243,7 @@ def test_s14_nulls_and_empty_values_clear(client: Client) -> None:
     }
 
 
+@pytest.mark.checklist("S14")
 def test_s14_semantic_vad_replaces_server_vad_whole(client: Client) -> None:
     (updated,) = client.update(audio={"input": {"turn_detection": {"type": "semantic_vad"}}})
     assert updated["session"]["audio"]["input"]["turn_detection"] == {
@@ -241,6 +254,7 @@ def test_s14_semantic_vad_replaces_server_vad_whole(client: Client) -> None:
     }
 
 
+@pytest.mark.checklist("S15")
 def test_s15_voice_is_refused_after_assistant_audio(client: Client) -> None:
     voice = {"output": {"voice": "cedar"}}
     assert client.update(audio=voice)[0]["session"]["audio"]["output"]["voice"] == "cedar"
@@ -261,6 +275,7 @@ def test_an_error_never_repeats_much_of_what_was_sent(client: Client) -> None:
     assert len(refused["message"]) < 300
 
 
+@pytest.mark.checklist("S2")
 def test_s2_a_deeply_nested_update_is_told_and_survived(client: Client) -> None:
     nested = '{"a":' * 600 + "1" + "}" * 600
     tool = '{"type":"function","name":"t","parameters":' + nested + "}"

@@ -25,6 +25,7 @@ def detection(**keys: object) -> dict:
     return {"input": {"turn_detection": {"type": "server_vad", **keys}}}
 
 
+@pytest.mark.checklist("S17")
 def test_s17_no_more_audio_no_more_events(client: Client) -> None:
     client.append(silence(320) + SPEECH + silence(96))
     assert types(client.events)[1:] == ["input_audio_buffer.speech_started"]
@@ -32,6 +33,7 @@ def test_s17_no_more_audio_no_more_events(client: Client) -> None:
     assert not client.session.has_unheard
 
 
+@pytest.mark.checklist("S18")
 def test_s18_times_lie_on_the_frame_grid(client: Client) -> None:
     events = client.append(silence(640) + SPEECH + TAIL)
     started, stopped = events[0], events[1]
@@ -41,10 +43,12 @@ def test_s18_times_lie_on_the_frame_grid(client: Client) -> None:
     assert started["item_id"] == stopped["item_id"] == events[2]["item_id"]
 
 
+@pytest.mark.checklist("S18")
 def test_s18_start_is_never_negative(client: Client) -> None:
     assert client.append(silence(64) + SPEECH)[0]["audio_start_ms"] == 0
 
 
+@pytest.mark.checklist("S18")
 def test_s18_threshold_is_honoured(client: Client) -> None:
     client.update(audio=detection(threshold=0.9))
     assert client.append(sound(960, b"\x00\x38") + TAIL) == []
@@ -52,6 +56,7 @@ def test_s18_threshold_is_honoured(client: Client) -> None:
     assert types(client.append(sound(960, b"\x00\x38") + TAIL))[:2] == TURN[:2]
 
 
+@pytest.mark.checklist("S18")
 def test_s18_prefix_and_silence_are_honoured(client: Client) -> None:
     client.update(audio=detection(prefix_padding_ms=96, silence_duration_ms=500))
     events = client.append(silence(640) + SPEECH + silence(480) + SPEECH + silence(800))
@@ -60,16 +65,19 @@ def test_s18_prefix_and_silence_are_honoured(client: Client) -> None:
     assert events[1]["audio_end_ms"] == 640 + 960 + 480 + 960 + 512
 
 
+@pytest.mark.checklist("S18")
 def test_s18_one_loud_frame_is_no_speech(client: Client) -> None:
     assert client.append(silence(320) + sound(32) + silence(640)) == []
 
 
+@pytest.mark.checklist("S18")
 def test_s18_the_item_holds_prefix_speech_and_silence(client: Client) -> None:
     client.append(silence(640) + SPEECH + TAIL)
     (job,) = [job for job in client.jobs if type(job).__name__ == "Recognise"]
     assert job.pcm == silence(300) + SPEECH + silence(224)
 
 
+@pytest.mark.checklist("S19", "S20")
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(1, 40_000), min_size=1, max_size=40))
 def test_s19_s20_any_split_gives_identical_events(sizes: list[int]) -> None:
@@ -85,6 +93,7 @@ def test_s19_s20_any_split_gives_identical_events(sizes: list[int]) -> None:
     assert types(whole.events).count("input_audio_buffer.committed") == 2
 
 
+@pytest.mark.checklist("S21")
 def test_s21_short_commit_is_refused_with_the_measured_ms(client: Client) -> None:
     refused = error(client.send("input_audio_buffer.commit"))
     assert refused["code"] == "input_audio_buffer_commit_empty"
@@ -94,6 +103,7 @@ def test_s21_short_commit_is_refused_with_the_measured_ms(client: Client) -> Non
     assert "99.00ms" in error(client.send("input_audio_buffer.commit"))["message"]
 
 
+@pytest.mark.checklist("S21")
 def test_s21_commit_during_speech_has_no_speech_stopped(client: Client) -> None:
     client.append(SPEECH)
     started = client.events[-1]
@@ -103,6 +113,7 @@ def test_s21_commit_during_speech_has_no_speech_stopped(client: Client) -> None:
     assert client.append(TAIL) == []
 
 
+@pytest.mark.checklist("S22")
 def test_s22_commit_creates_no_response_and_vad_does(client: Client) -> None:
     client.update(audio={"input": {"turn_detection": None}})
     assert client.append(SPEECH + TAIL) == []
@@ -112,11 +123,13 @@ def test_s22_commit_creates_no_response_and_vad_does(client: Client) -> None:
     assert types(client.append(SPEECH + TAIL)) == [*TURN, "response.created"]
 
 
+@pytest.mark.checklist("S22")
 def test_s22_vad_does_not_when_create_response_is_false(client: Client) -> None:
     client.update(audio=detection(create_response=False))
     assert types(client.append(SPEECH + TAIL)) == TURN
 
 
+@pytest.mark.checklist("S23")
 def test_s23_clear_drops_audio_and_not_the_clock(client: Client) -> None:
     client.append(silence(320) + SPEECH)
     assert types(client.send("input_audio_buffer.clear")) == ["input_audio_buffer.cleared"]
@@ -125,12 +138,14 @@ def test_s23_clear_drops_audio_and_not_the_clock(client: Client) -> None:
     assert started["audio_start_ms"] == 320 + 960 + 640 - 300
 
 
+@pytest.mark.checklist("S24")
 @pytest.mark.parametrize("audio", ["not base64", "AAA", "QUJD\u00e9"])
 def test_s24_bad_base64_is_refused(client: Client, audio: str) -> None:
     refused = error(client.send("input_audio_buffer.append", audio=audio))
     assert (refused["code"], refused["param"]) == ("invalid_value", "audio.audio")
 
 
+@pytest.mark.checklist("S12")
 def test_s12_more_than_15_mib_is_refused(client: Client) -> None:
     audio = base64.b64encode(bytes(15 * 1024 * 1024 + 1)).decode()
     assert error(client.send("input_audio_buffer.append", audio=audio))["code"] == "invalid_value"
@@ -146,6 +161,7 @@ def test_the_input_buffer_is_bounded(client: Client) -> None:
     assert buffer.ms == 330_000
 
 
+@pytest.mark.checklist("S31")
 def test_s31_speech_cancels_only_with_interrupt_response(client: Client) -> None:
     client.update(audio=detection(interrupt_response=False))
     client.say()
@@ -158,6 +174,7 @@ def test_s31_speech_cancels_only_with_interrupt_response(client: Client) -> None
     assert (done["status"], done["status_details"]["reason"]) == ("cancelled", "turn_detected")
 
 
+@pytest.mark.checklist("S39")
 def test_s39_transcript_has_usage_and_is_sent_only_when_asked_for(client: Client) -> None:
     client.append(SPEECH + TAIL)
     assert not any("transcription" in kind for kind in types(client.work()))

@@ -1,0 +1,192 @@
+"""Client events of the beta dialect: the tables of realtime-protocol.md 3.3 in code. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from satellite.local import client_events
+from satellite.local.behaviour import Kind
+from satellite.local.client_events import BUFFER, Events, checker, wrong_kind
+from satellite.local.schema import (
+    Refusal,
+    Shape,
+    anything,
+    array,
+    choice,
+    decimal,
+    either,
+    nullable,
+    record,
+    tagged,
+    text,
+)
+from satellite.local.shapes import (
+    BETA_DETECTION,
+    COMMON,
+    HEARING_DETECTION,
+    ID,
+    INCLUDE,
+    INPUT_AUDIO,
+    INPUT_TEXT,
+    ITEMS,
+    LONG,
+    NOISE,
+    TRACING,
+    metadata,
+    tokens,
+)
+
+_VOICES: Final = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse")
+_COMBINATIONS: Final = (["text"], ["audio", "text"], ["text", "audio"])
+
+
+def _modalities(value: Any, path: str) -> None:
+    array(text(), 8)(value, path)
+    if value not in _COMBINATIONS:
+        raise Refusal(
+            "invalid_value",
+            f"Invalid modalities: {[word[:16] for word in value]}. "
+            "Supported combinations are: ['text'] and ['audio', 'text'].",
+            path,
+        )
+
+
+_FORMAT = choice("pcm16", "g711_ulaw", "g711_alaw")
+_TEMPERATURE = decimal(0.6, 1.2)
+_TOOLS = array(
+    tagged(
+        {
+            "function": record(
+                {
+                    "type": text(),
+                    "name": text(128),
+                    "description": nullable(text(LONG)),
+                    "parameters": nullable(anything),
+                },
+                "name",
+            )
+        }
+    ),
+    128,
+)
+_FUNCTION = record({"name": text(128)}, "name")
+_TOOL_CHOICE = either(  # a word, the name of a function, or either way of writing one
+    text(128), record({"type": choice("function"), "name": text(128), "function": _FUNCTION})
+)
+_TRANSCRIPTION = record(
+    {"model": text(128), "language": nullable(text(16)), "prompt": nullable(text(LONG))}
+)
+_HEARING: Final[dict[str, Shape]] = {
+    "modalities": _modalities,
+    "input_audio_format": _FORMAT,
+    "input_audio_transcription": nullable(_TRANSCRIPTION),
+    "input_audio_noise_reduction": nullable(NOISE),
+    "client_secret": nullable(anything),
+}
+_SESSION = record(
+    {
+        **_HEARING,
+        "model": text(128),
+        "instructions": text(LONG),
+        "voice": choice(*_VOICES),
+        "output_audio_format": _FORMAT,
+        "turn_detection": nullable(BETA_DETECTION),
+        "tools": _TOOLS,
+        "tool_choice": _TOOL_CHOICE,
+        "temperature": _TEMPERATURE,
+        "max_response_output_tokens": tokens,
+        "speed": decimal(0.25, 1.5),
+        "tracing": nullable(TRACING),
+        "include": nullable(INCLUDE),
+    }
+)
+_TRANSCRIPTION_SESSION = record(
+    {**_HEARING, "turn_detection": nullable(HEARING_DETECTION), "include": nullable(INCLUDE)}
+)
+
+_TEXT = record({"type": text(), "text": text(LONG)}, "text")
+_AUDIO = record({"type": text(), "transcript": nullable(text(LONG))})
+_PARTS: Final = {
+    "user": tagged({"input_text": INPUT_TEXT, "input_audio": INPUT_AUDIO}),
+    "assistant": tagged({"text": _TEXT, "audio": _AUDIO}),
+    "system": tagged({"input_text": INPUT_TEXT}),
+}
+_ITEM = tagged(
+    {
+        "message": tagged(
+            {
+                role: record(
+                    {**COMMON, "role": text(), "content": array(part, 64)}, "role", "content"
+                )
+                for role, part in _PARTS.items()
+            },
+            "role",
+        ),
+        "function_call": record(
+            {**COMMON, "name": text(128), "arguments": text(LONG), "call_id": nullable(ID)},
+            "name",
+            "arguments",
+        ),
+        "function_call_output": record(
+            {**COMMON, "call_id": ID, "output": text(LONG)}, "call_id", "output"
+        ),
+    }
+)
+_REFERENCE = record({"type": text(), "id": ID}, "id")
+
+
+def _input_item(value: Any, path: str) -> None:
+    reference = isinstance(value, dict) and value.get("type") == "item_reference"
+    (_REFERENCE if reference else _ITEM)(value, path)
+
+
+_RESPONSE = record(
+    {
+        "modalities": nullable(_modalities),
+        "instructions": nullable(text(LONG)),
+        "voice": choice(*_VOICES),
+        "output_audio_format": _FORMAT,
+        "tools": _TOOLS,
+        "tool_choice": _TOOL_CHOICE,
+        "temperature": nullable(_TEMPERATURE),
+        "max_response_output_tokens": nullable(tokens),
+        "conversation": choice("auto", "none"),
+        "input": array(_input_item, ITEMS),
+        "metadata": nullable(metadata),
+    }
+)
+
+
+def _other_kind(kind: Kind) -> Shape:
+    def check(_value: Any, _path: str) -> None:
+        raise wrong_kind(kind)
+
+    return check
+
+
+def _events(kind: Kind) -> Events:
+    realtime = kind == "realtime"
+    answering: Events = {
+        "response.create": ({"response": nullable(_RESPONSE)}, ()),
+        "response.cancel": ({"response_id": nullable(ID)}, ()),
+    }
+    mine, other = (_SESSION, _other_kind(kind)) if realtime else (_other_kind(kind), None)
+    return {
+        "session.update": ({"session": mine}, ("session",)),
+        "transcription_session.update": (
+            {"session": other or _TRANSCRIPTION_SESSION},
+            ("session",),
+        ),
+        **BUFFER,
+        "conversation.item.create": ({"item": _ITEM, "previous_item_id": nullable(ID)}, ("item",)),
+        **client_events.ITEMS,
+        **(answering if realtime else {}),
+    }
+
+
+_CHECK: Final = {kind: checker(_events(kind)) for kind in ("realtime", "transcription")}
+
+
+def check(event: dict[str, Any], kind: Kind) -> None:
+    """Raises Refusal with what is wrong first; afterwards every key has its documented type."""
+    _CHECK[kind](event, "")
