@@ -87,8 +87,10 @@ def endpoint(config: Config) -> Endpoint:
     """Where to connect, and as whom."""
     r = config.realtime
     fetch = _fetch(r)
-    headers = () if r.api_key is None or fetch else (r.row.header + r.api_key,)
-    return Endpoint(_address(config), headers, r.connect_timeout_s, fetch)
+    headers = [] if r.api_key is None or fetch else [r.row.header + r.api_key]
+    if r.dialect == "beta":
+        headers.append("OpenAI-Beta: realtime=v1")
+    return Endpoint(_address(config), tuple(headers), r.connect_timeout_s, fetch)
 
 
 def _address(config: Config) -> str:
@@ -160,3 +162,29 @@ def sound(config: Config) -> realtime.Sound:
                     f" or write {key}: pcm"
                 ) from None
     return telephone.sound(r.input_format, Resampler)
+
+
+def summary(config: Config) -> list[str]:
+    """Say what would be opened, for a person. Holds no key, and no address that may hold one."""
+    r = config.realtime
+    kind = f"{r.session}, dialect {r.dialect}"
+    if r.session == "conversation":
+        named = not r.client_secret.used or "realtime.model" in config.lines
+        kind += f", model {r.model}" if named else ", the model of the secret"
+        kind += f", answers as {r.output}"
+    if r.client_secret.used:
+        entry = "a client secret for each connection"
+    else:
+        entry = "no key" if r.api_key is None else "your key"
+    settled = ", ".join(sorted(_left_alone(config)))
+    turns = "our gate" if r.manual else "the server, after its silence"
+    lines = [
+        f"server: {r.provider}, {endpoint(config).place}, with {entry}",
+        f"session: {kind}",
+        f"written down by: {r.transcription.model}; your turn is ended by {turns}",
+    ]
+    if (r.input_format, r.output_format) != ("pcm", "pcm"):
+        lines.append(f"sound: {r.input_format} to the server, {r.output_format} from it")
+    if settled:
+        lines.append(f"left to the server: {settled}")
+    return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from satellite.cli.read_config import read_config
+from satellite.cli.read_config import read_config, today
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,7 +21,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print that the file is right, or raise ConfigError, which the command line prints."""
-    read_config(args.config)
+    """Print what would be opened, or raise ConfigError, which the command line prints."""
+    from satellite import session_setup
+
+    config = read_config(args.config, today(), lambda sentence: print(f"warning: {sentence}"))
+    session_setup.sound(config)
+    for line in session_setup.summary(config):
+        print(line)
     print(f"{args.config.name}: ok")
     return 0

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from satellite.config.loader import load, load_secrets
+from satellite.config.loader import load, load_secrets, warnings
 from satellite.config.nodes import MAX_BYTES
 from satellite.config.schema import Config
 from satellite.config.tags import SECRETS_FILE
@@ -19,10 +21,16 @@ log = logging.getLogger(__name__)
 _EXAMPLE: Final = "config.example.yaml"
 
 
-def read_config(path: Path) -> Config:
+def today() -> date:
+    """The date here, for models that end on one."""
+    return datetime.now().astimezone().date()
+
+
+def read_config(path: Path, today: date, warn: Callable[[str], None] = log.warning) -> Config:
     """Return the configuration in the file ``path`` or raise ConfigError with all its problems.
 
-    Looks at the disk for every file that the configuration names. Does not open devices or sockets.
+    ``warn`` is told what is not wrong but should be known ``today``. Looks at the disk for every
+    file that the configuration names. Does not open devices or sockets.
     """
     folder = path.absolute().parent
     advice = "check its permissions"
@@ -30,7 +38,7 @@ def read_config(path: Path) -> Config:
         advice = f"cp {_EXAMPLE} {path}, then edit it"
     elif path.is_dir():
         advice = f"name the file in it: -c {path / 'config.yaml'}"
-    return load(
+    config = load(
         _read(path, path.name, advice),
         source=path.name,
         base=str(folder),
@@ -39,6 +47,9 @@ def read_config(path: Path) -> Config:
         credentials=_read_credentials(os.environ.get("CREDENTIALS_DIRECTORY", "")),
         look=look,
     )
+    for sentence in warnings(config, source=path.name, today=today):
+        warn(sentence)
+    return config
 
 
 def look(use: Literal["read", "write"], path: str) -> str | None:

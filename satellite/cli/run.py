@@ -32,17 +32,17 @@ def run(args: argparse.Namespace) -> int:
     """Read the configuration, then run until SIGTERM or SIGINT; read it again at SIGHUP."""
     from satellite import app
     from satellite.adapters.systemd import Notifier
-    from satellite.cli.read_config import read_config
+    from satellite.cli.read_config import read_config, today
     from satellite.reload import Reload
 
-    config = read_config(args.config)
+    config = read_config(args.config, today())
     app.check_recordings(config, args.config.name)
     satellite = app.build(config, Notifier.from_environment(os.environ))
 
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal's signature
         satellite.inbox.post(ev.StopRequested(signum))
 
-    reload = Reload(lambda: read_config(args.config), config, satellite.inbox.post)
+    reload = Reload(lambda: read_config(args.config, today()), config, satellite.inbox.post)
     signal.signal(signal.SIGHUP, lambda _signum, _frame: reload.request())
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)

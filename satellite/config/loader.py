@@ -6,9 +6,10 @@ import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, is_dataclass, replace
+from datetime import date
 from typing import Any, Final, Literal, get_type_hints
 
-from satellite.config import mistakes, nodes, rules, session_rules
+from satellite.config import advice, mistakes, nodes, rules, session_rules
 from satellite.config.nodes import Node, Refused, Scalar
 from satellite.config.schema import Config
 from satellite.config.setting import Setting, keys_of
@@ -59,6 +60,14 @@ def load(
             [_format(source, *problem) for problem in sorted(reading.problems, key=_order)]
         )
     return config
+
+
+def warnings(config: Config, *, source: str, today: date) -> list[str]:
+    """Say what is not wrong in a configuration that was loaded, but should be known (C55)."""
+    return [
+        _format(source, config.lines.get(found.keys[0], 0), found.keys[0], found.sentence)
+        for found in advice.given(config, today)
+    ]
 
 
 def load_secrets(text: str, *, source: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from satellite.cli import check
 from satellite.cli.read_config import look, read_config
 from satellite.errors import ConfigError
 
-GOOD = "realtime: {api_key: !secret key}\n"
+GOOD = "realtime: {api_key: !secret key, transcription: {model: gpt-transcribe}}\n"
+TODAY = date(2026, 11, 21)
 
 
 @pytest.fixture
@@ -27,12 +29,12 @@ def folder(tmp_path: Path) -> Path:
 
 def problems_of(path: Path) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        read_config(path)
+        read_config(path, TODAY)
     return caught.value.problems
 
 
 def test_secrets_beside_the_file(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert read_config(folder / "config.yaml").realtime.api_key == "k-1"
+    assert read_config(folder / "config.yaml", TODAY).realtime.api_key == "k-1"
     assert not caplog.records
 
 
@@ -40,14 +42,14 @@ def test_a_relative_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "a.wav").touch()
     (folder / "config.yaml").write_text(GOOD + "audio: {input: {file: a.wav}}\n")
     monkeypatch.chdir(folder)
-    assert read_config(Path("config.yaml")).audio.input.file == (str(folder / "a.wav"),)
+    assert read_config(Path("config.yaml"), TODAY).audio.input.file == (str(folder / "a.wav"),)
 
 
 def test_secrets_that_everybody_can_read(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder / "secrets.yaml").chmod(0o644)
     (folder / "config.yaml").write_text(GOOD + "mqtt: {password: !secret key}\n")
     with caplog.at_level(logging.WARNING):
-        read_config(folder / "config.yaml")
+        read_config(folder / "config.yaml", TODAY)
     (record,) = caplog.records
     assert f"chmod 600 {folder / 'secrets.yaml'}" in record.getMessage()
 
@@ -71,7 +73,7 @@ def test_environment_and_credentials(folder: Path, monkeypatch: pytest.MonkeyPat
     (folder / "config.yaml").write_text(
         "realtime: {api_key: !env SATELLITE_KEY}\nmqtt: {password: !credential mqtt}\n"
     )
-    config = read_config(folder / "config.yaml")
+    config = read_config(folder / "config.yaml", TODAY)
     assert (config.realtime.api_key, config.mqtt.password) == (
         "from-environment",
         "from-credential",
@@ -140,7 +142,63 @@ def test_permissions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_check_says_ok(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_check("-c", str(folder / "config.yaml")) == 0
-    assert capsys.readouterr().out == "config.yaml: ok\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "server: openai, api.openai.com:443, with your key",
+        "session: conversation, dialect ga, model gpt-realtime-2.1, answers as audio",
+        "written down by: gpt-transcribe; your turn is ended by the server, after its silence",
+        "config.yaml: ok",
+    ]
+
+
+def test_check_prints_no_key_and_what_a_secret_settles(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "config.yaml").write_text(
+        "realtime:\n"
+        "  {provider: compatible, url: !secret address, voice: cedar, output_format: pcma,\n"
+        "  client_secret: {command: [pass, show-hunter2]}}\n"
+    )
+    (folder / "secrets.yaml").write_text('address: "wss://host.lan/x?canary=hunter2"')
+    assert run_check("-c", str(folder / "config.yaml")) == 0
+    said = capsys.readouterr().out
+    assert "server: compatible, host.lan:443, with a client secret for each connection" in said
+    assert "the model of the secret" in said
+    assert "sound: pcm to the server, pcma from it" in said
+    left = "left to the server: instructions, noise_reduction, output, tools, transcription_model"
+    assert left in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.checklist("C55")
+@pytest.mark.parametrize(
+    ("day", "verb"), [(date(2027, 1, 19), "ends"), (date(2027, 1, 20), "ended")]
+)
+def test_a_model_that_ends_is_said_at_start(
+    folder: Path, caplog: pytest.LogCaptureFixture, day: date, verb: str
+) -> None:
+    (folder / "config.yaml").write_text(
+        "realtime:\n  api_key: !secret key\n  model: gpt-realtime\n"
+        "  transcription: {model: gpt-transcribe}\n"
+    )
+    with caplog.at_level(logging.WARNING):
+        read_config(folder / "config.yaml", day)
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"config.yaml:3: realtime.model: gpt-realtime {verb} on 2027-01-20; take gpt-realtime-2.1"
+    )
+
+
+@pytest.mark.checklist("C55")
+def test_a_model_that_ends_is_said_by_check(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "config.yaml").write_text("realtime: {api_key: !secret key}\n")
+    assert run_check("-c", str(folder / "config.yaml")) == 0
+    first = capsys.readouterr().out.partition("\n")[0]
+    assert first.startswith(
+        "warning: config.yaml: realtime.transcription.model: gpt-4o-mini-transcribe end"
+    )
+    assert first.endswith(" on 2027-02-26; take gpt-transcribe")
 
 
 def test_check_lets_the_problems_out(folder: Path) -> None:

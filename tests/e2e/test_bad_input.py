@@ -50,7 +50,8 @@ def test_every_problem_at_once(satellite: Run, tmp_path: Path) -> None:
 def test_a_good_configuration(satellite: Run, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(GOOD)
     done = satellite("check")
-    assert (done.returncode, done.stdout) == (0, "config.yaml: ok\n")
+    assert done.returncode == 0
+    assert done.stdout.endswith("config.yaml: ok\n")
 
 
 @pytest.mark.parametrize(

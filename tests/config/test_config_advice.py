@@ -1,0 +1,218 @@
+"""What is right but should be known, word for word; and what a configuration asks of a session."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from satellite import session_setup
+from satellite.config.loader import load, warnings
+from satellite.config.schema import Config
+from satellite.model.models import SPEAKERS, TRANSCRIBERS, ending
+from satellite.wire import realtime
+
+BEFORE = date(2026, 11, 21)
+
+
+def loaded(text: str) -> Config:
+    return load(
+        text,
+        source="c",
+        base="/",
+        environment={},
+        secrets=lambda: {"key": "k-1"},
+        credentials={},
+    )
+
+
+def in_section(keys: str) -> Config:
+    return loaded(f"realtime: {{api_key: !secret key, {keys}}}")
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("transcription: {model: gpt-transcribe}", []),
+        (
+            "model: gpt-realtime-mini, transcription: {model: whisper-1}",
+            [
+                (
+                    "c:1: realtime.model: gpt-realtime-mini ends on 2027-01-20;"
+                    " take gpt-realtime-2.1-mini"
+                ),
+                (
+                    "c:1: realtime.transcription.model: whisper-1 ends on 2027-02-26;"
+                    " take gpt-transcribe"
+                ),
+            ],
+        ),
+        (
+            (
+                "session: transcription, voice: cedar, model: gpt-realtime,"
+                " transcription: {model: gpt-transcribe, confidence: true}"
+            ),
+            [
+                "c:1: realtime.model: has no effect with session: transcription",
+                "c:1: realtime.voice: has no effect with session: transcription",
+                (
+                    "c:1: realtime.transcription.confidence: has no effect:"
+                    " gpt-transcribe does not tell"
+                ),
+            ],
+        ),
+        (
+            (
+                "provider: azure, model: mine, dialect: beta,"
+                ' url: "wss://r.openai.azure.com/openai/realtime?api-version=2025-04-01-preview"'
+            ),
+            [
+                (
+                    "c: realtime.transcription.model: is gpt-4o-mini-transcribe,"
+                    " and must be the name of a deployment of yours at azure"
+                ),
+                (
+                    "c:1: realtime.dialect: is azure's preview, which is not kept up"
+                    " since 2026-04-30"
+                ),
+            ],
+        ),
+        (
+            "provider: xai, model: m, output: text, transcription: {language: de}",
+            [
+                "c:1: realtime.output: has no effect with provider: xai",
+                "c:1: realtime.transcription.language: has no effect with provider: xai",
+            ],
+        ),
+        (
+            "provider: local, client_secret: {command: [x], token: !secret key}",
+            [
+                "c:1: realtime.api_key: is not used, since there is a client_secret",
+                "c:1: realtime.client_secret.token: is not used without url",
+            ],
+        ),
+    ],
+)
+def test_what_should_be_known(keys: str, expected: list[str]) -> None:
+    assert warnings(in_section(keys), source="c", today=BEFORE) == expected
+
+
+@pytest.mark.checklist("C55")
+@pytest.mark.parametrize("name", [*SPEAKERS, *TRANSCRIBERS])
+def test_every_model_that_ends_has_a_day_and_one_that_comes_after(name: str) -> None:
+    model = SPEAKERS.get(name) or TRANSCRIBERS[name]
+    if model.ends is None:
+        assert ending(name, BEFORE) is None
+    else:
+        assert ending(name, BEFORE) == f"{name} ends on {model.ends}; take {model.successor}"
+        assert ending(name, model.ends) == f"{name} ended on {model.ends}; take {model.successor}"
+        assert model.successor in {**SPEAKERS, **TRANSCRIBERS}
+        assert ending(model.successor, model.ends) is None
+    assert ending("a-model-of-my-own", BEFORE) is None
+
+
+@pytest.mark.checklist("C2")
+@pytest.mark.parametrize(
+    ("text", "url", "headers"),
+    [
+        (
+            "{api_key: !secret key}",
+            "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1",
+            ("Authorization: Bearer k-1",),
+        ),
+        (
+            "{api_key: !secret key, session: transcription, model: m}",
+            "wss://api.openai.com/v1/realtime?intent=transcription",
+            ("Authorization: Bearer k-1",),
+        ),
+        (
+            (
+                "{api_key: !secret key, provider: azure, model: my model,"
+                " url: wss://r.openai.azure.com/openai/v1/realtime}"
+            ),
+            "wss://r.openai.azure.com/openai/v1/realtime?model=my%20model",
+            ("api-key: k-1",),
+        ),
+        (
+            (
+                "{api_key: !secret key, provider: azure, model: d, dialect: beta,"
+                ' url: "wss://r.openai.azure.com/openai/realtime?api-version=2025-04-01-preview"}'
+            ),
+            "wss://r.openai.azure.com/openai/realtime?api-version=2025-04-01-preview&deployment=d",
+            ("api-key: k-1", "OpenAI-Beta: realtime=v1"),
+        ),
+        (
+            "{api_key: !secret key, provider: xai, model: m}",
+            "wss://api.x.ai/v1/realtime?model=m",
+            ("Authorization: Bearer k-1",),
+        ),
+        ("{provider: local, model: m}", "ws://127.0.0.1:8765/v1/realtime?model=m", ()),
+        (
+            "{provider: compatible, url: wss://speaches.lan/v1/realtime, model: m, dialect: beta}",
+            "wss://speaches.lan/v1/realtime?model=m",
+            ("OpenAI-Beta: realtime=v1",),
+        ),
+        (
+            "{client_secret: {command: [x]}}",
+            "wss://api.openai.com/v1/realtime",
+            (),
+        ),
+        (
+            "{client_secret: {command: [x]}, model: m, api_key: !secret key}",
+            "wss://api.openai.com/v1/realtime?model=m",
+            (),
+        ),
+    ],
+)
+def test_where_to_connect_and_as_whom(text: str, url: str, headers: tuple[str, ...]) -> None:
+    endpoint = session_setup.endpoint(loaded(f"realtime: {text}"))
+    assert (endpoint.url, endpoint.headers) == (url, headers)
+
+
+@pytest.mark.parametrize(
+    ("keys", "confidence"),
+    [
+        ("transcription: {}", True),
+        ("transcription: {confidence: false}", False),
+        ("transcription: {model: whisper-1}", False),
+        ("provider: local", False),
+        ("provider: local, transcription: {confidence: true}", True),
+        ("client_secret: {command: [x]}", False),
+    ],
+)
+def test_confidence_is_asked_of_those_that_are_known_to_tell(keys: str, confidence: bool) -> None:
+    assert session_setup.session(in_section(keys)).confidence is confidence
+
+
+def test_a_client_secret_leaves_alone_what_was_not_written() -> None:
+    config = loaded(
+        "realtime: {client_secret: {command: [x]}, voice: cedar, transcription: {language: de}}\n"
+        "tools: {builtin: []}"
+    )
+    session = session_setup.session(config)
+    assert session.left_alone == {"instructions", "output", "noise_reduction"}
+    wanted = realtime.wanted(session)
+    assert wanted.keys() == {"type", "tools", "audio", "include"}
+    assert wanted["audio"]["output"]["voice"] == "cedar"
+    assert wanted["audio"]["input"].keys() == {"format", "transcription", "turn_detection"}
+
+
+def test_xai_has_voices_of_its_own() -> None:
+    assert session_setup.session(in_section("provider: xai, model: m")).left_alone == {"voice"}
+    assert not session_setup.session(in_section("provider: xai, model: m, voice: a")).left_alone
+
+
+def test_everything_reaches_the_session() -> None:
+    session = session_setup.session(
+        in_section(
+            "session: transcription, turn_detection: {type: manual}, input_format: pcmu,"
+            " output_format: pcma, noise_reduction: null, instructions: Hi, output: text,"
+            " transcription: {model: gpt-live-transcribe, keywords: [Kitchen, Hall], language: de}"
+        )
+    )
+    assert (session.kind, session.manual) == ("transcription", True)
+    assert (session.input_format, session.output_format) == ("pcmu", "pcma")
+    assert session.noise_reduction is None
+    assert (session.instructions, session.output) == ("Hi", "text")
+    assert session.keywords == ("Kitchen", "Hall")
+    assert (session.transcription_model, session.language) == ("gpt-live-transcribe", "de")
