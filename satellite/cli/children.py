@@ -53,9 +53,9 @@ def broker(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 @contextlib.contextmanager
-def server(folder: Path) -> Iterator[str]:
+def server(folder: Path, *options: str) -> Iterator[str]:
     """Start the local Realtime server; yield its address when its models are loaded."""
-    command = [sys.executable, "-m", "satellite", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "satellite", "serve", "--port", "0", *options]
     with _process(command, folder / "server.log", read_output=True) as child:
         yield _ready_line(child).removeprefix("ready:").strip()
 
