@@ -224,7 +224,7 @@ def _on_server(
             return _on_refused_settings(link, said, now.mono, settings)
         case ev.ServerError() if link.phase is not Phase.READY:
             return replace(link, error=said), ()
-        case ev.ServerError() if said.code not in HARMLESS:
+        case ev.ServerError() if (said.code or said.kind) not in HARMLESS:
             return _on_unknown_error(link, said, now.mono, settings)
         case ev.AudioDelta() if not link.settled.spoke:
             return replace(link, settled=replace(link.settled, spoke=True)), ()

@@ -114,10 +114,10 @@ def mismatch(found: str, wanted: str) -> Refusal:
 
 
 def _code_of(down: LinkDown, error: ServerError | None) -> str:
-    """The close reason is ``type`` or ``type.code``; it is read first."""
+    """The close reason is ``type`` or ``type.code``, or a sentence; where it is known it wins."""
     if "maximum duration" in down.reason:
         return "session_expired"
-    if down.reason:
+    if down.reason.rpartition(".")[2] in _BY_CODE:
         return down.reason.rpartition(".")[2]
     if error is not None:
         return error.code or error.kind

@@ -130,7 +130,6 @@ def test_an_error_for_each_key_and_then_a_session(witness: Witness) -> None:
         assert len(server.heard) == 1
 
 
-@LATER
 @pytest.mark.checklist("C37")
 def test_errors_that_are_named_by_their_type_alone(witness: Witness) -> None:
     empty = """
@@ -166,7 +165,6 @@ def test_a_server_with_no_room_is_left_in_peace(witness: Witness) -> None:
     ] * 4
 
 
-@LATER
 def test_a_server_with_no_room_is_called_busy(witness: Witness) -> None:
     with witness(FULL) as (_, it):
         assert "check realtime.url" not in it.problem("realtime_busy")["fix"]
