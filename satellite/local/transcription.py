@@ -17,6 +17,7 @@ LIVE_MODELS: Final = ("gpt-live-transcribe", "gpt-realtime-whisper")  # tell whi
 LOGPROB: Final = -0.105
 _LOGPROB_MODELS: Final = ("gpt-4o-transcribe", "gpt-4o-mini-transcribe")
 _BY_TIME: Final = (*LIVE_MODELS, "whisper-1", "gpt-transcribe")  # billed by duration
+_SPEAKERS: Final = "gpt-4o-transcribe-diarize"
 _KIND: Final = "conversation.item.input_audio_transcription"
 _TOKEN: Final = re.compile(r"\s*(?:\w+(?:['\u2019]\w+)*|[^\w\s]+)|\s+")
 
@@ -42,8 +43,11 @@ class Style:
 def completed(item: Item, text: str, style: Style, told: str = "") -> list[Event]:
     """Deltas and their end; ``told`` is the beginning of ``text`` that deltas have told before."""
     rest = text[len(told) :]
-    pieces = [rest] if style.model == "whisper-1" else tokens(rest)
-    events = [delta(item.id, piece, style) for piece in pieces if piece]
+    if style.model == _SPEAKERS:
+        events = [_segment(item, rest)] if rest else []
+    else:
+        pieces = [rest] if style.model == "whisper-1" else tokens(rest)
+        events = [delta(item.id, piece, style) for piece in pieces if piece]
     done: Event = {"transcript": text, "usage": _usage(item, text, style)}
     if style.scored:
         done["logprobs"] = logprobs(text)
@@ -55,6 +59,13 @@ def completed(item: Item, text: str, style: Style, told: str = "") -> list[Event
 def delta(item_id: str, piece: str, style: Style) -> Event:
     scores = {"logprobs": logprobs(piece)} if style.scored else {}
     return {"type": f"{_KIND}.delta", **_place(item_id), "delta": piece, **scores}
+
+
+def _segment(item: Item, text: str) -> Event:
+    """All of the item: one speaker is all that is told apart here."""
+    span = {"start": 0.0, "end": item.audio_ms / 1000}
+    who = {"id": f"seg_{item.id}", "speaker": "A", "text": text}
+    return {"type": f"{_KIND}.segment", **_place(item.id), **who, **span}
 
 
 def failed(item: Item) -> Event:

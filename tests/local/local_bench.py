@@ -146,6 +146,7 @@ class Client:
         self.events: list[dict[str, Any]] = []
         self.jobs: list[Any] = []
         self.wake: Wake | None = None
+        self.diagnosed: list[Diagnose] = []
         self.take(self.session.open())
 
     def take(self, outputs: Sequence[Any]) -> list[dict[str, Any]]:
@@ -163,7 +164,7 @@ class Client:
                 case Wake():
                     self.wake = output
                 case Diagnose():
-                    pass
+                    self.diagnosed.append(output)
                 case _:
                     self.jobs.append(output)
         self.events += fresh

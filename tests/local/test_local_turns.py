@@ -1,9 +1,10 @@
-"""Audio in: the clock, turn detection, commits and transcripts (S17 to S24, S31, S39)."""
+"""Audio in: the clock, turn detection, commits and transcripts (S17 to S24, S31, S39, S40)."""
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -215,3 +216,129 @@ def test_audio_that_was_not_judged_yet_belongs_to_a_commit(client: Client) -> No
     events = client.take(client.session.receive('{"type":"input_audio_buffer.commit"}'))
     assert types(events) == [TURN[0], *TURN[2:]]
     assert client.jobs[0].pcm == sound(500)
+
+
+# The idle timeout
+
+IDLE = 5000
+
+
+def answered(client: Client, **keys: object) -> None:
+    """A session with an idle timeout, and an answer of 600 ms just made."""
+    client.update(audio=detection(idle_timeout_ms=IDLE, **keys))
+    client.append(silence(320))
+    client.say()
+    client.send("response.create")
+    client.work()
+
+
+@pytest.mark.checklist("S40")
+def test_s40_idle_timeout_in_the_order_of_4_10(client: Client) -> None:
+    answered(client)
+    assert client.wake is not None
+    assert client.wake.after_ms == IDLE + 600
+    client.update(audio={"input": {"transcription": {"model": "whisper-1"}}})
+    assert client.append(silence(5600)) == []
+    events = client.take(client.session.woken(client.wake.number))
+    assert types(events) == [
+        "input_audio_buffer.timeout_triggered",
+        *TURN[2:],
+        "response.created",
+        "response.output_item.added",
+        "conversation.item.added",
+        "response.content_part.added",
+        "response.output_audio_transcript.delta",
+    ]
+    triggered = events[0]
+    assert (triggered["audio_start_ms"], triggered["audio_end_ms"]) == (320 + 600, 320 + 5600)
+    assert triggered["item_id"] == events[1]["item_id"]
+    events = client.work()
+    (words,) = [event for event in events if event["type"].endswith("transcription.completed")]
+    assert words["transcript"] == ""  # silence is given to no recogniser
+    done = events[-2]["response"]
+    assert done["output"][0]["content"][0]["transcript"] == "Are you still there?"
+    assert client.wake.number > 1  # and once more
+
+
+@pytest.mark.checklist("S40")
+def test_s40_a_client_that_sends_nothing_is_asked_too(client: Client) -> None:
+    answered(client)
+    events = client.take(client.session.woken(client.wake.number))
+    assert events[0]["audio_start_ms"] == events[0]["audio_end_ms"] == 320
+    assert types(events)[1:4] == TURN[2:]
+
+
+@pytest.mark.checklist("S40")
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        lambda client: client.append(SPEECH),
+        lambda client: client.send("input_audio_buffer.clear"),
+        lambda client: client.append(silence(200)) + client.send("input_audio_buffer.commit"),
+        lambda client: client.send("response.create"),
+        lambda client: client.update(audio={"input": {"turn_detection": None}}),
+        lambda client: client.update(audio=detection(idle_timeout_ms=None)),
+    ],
+)
+def test_s40_what_ends_the_waiting(client: Client, meanwhile: Callable) -> None:
+    answered(client)
+    meanwhile(client)
+    assert client.session.woken(client.wake.number) == []
+
+
+@pytest.mark.checklist("S40")
+@pytest.mark.parametrize("keys", [{}, {"idle_timeout_ms": None}])
+def test_s40_nobody_is_woken_without_a_timeout(client: Client, keys: dict) -> None:
+    client.update(audio=detection(**keys))
+    client.say()
+    client.send("response.create")
+    client.work()
+    assert client.wake is None
+
+
+@pytest.mark.checklist("S5", "S40")
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ({"type": "server_vad", "idle_timeout_ms": 4999}, "integer_below_min_value"),
+        ({"type": "server_vad", "idle_timeout_ms": 30001}, "integer_above_max_value"),
+        ({"type": "semantic_vad", "idle_timeout_ms": 5000}, "unknown_parameter"),
+    ],
+)
+def test_s40_only_server_vad_has_one(client: Client, wanted: dict, code: str) -> None:
+    refused = error(client.update(audio={"input": {"turn_detection": wanted}}))
+    assert refused["code"] == code
+    assert refused["param"] == "session.audio.input.turn_detection.idle_timeout_ms"
+
+
+def test_s40_a_barge_in_waits_for_its_own_answer(client: Client) -> None:
+    client.update(audio=detection(idle_timeout_ms=IDLE))
+    client.say()
+    client.send("response.create")
+    client.append(SPEECH)
+    assert client.wake is None
+
+
+# What the client commits and nobody said
+
+
+def test_a_commit_in_which_nobody_spoke_has_no_words(client: Client) -> None:
+    audio = {"input": {"transcription": {"model": "whisper-1"}, "turn_detection": None}}
+    client.update(audio=audio)
+    client.append(sound(500, b"\x00\x08"))  # noise, which a recogniser makes words of
+    client.send("input_audio_buffer.commit")
+    assert client.work()[-1]["transcript"] == ""
+    client.send("response.create")
+    client.work()
+    assert client.responder.asked == [""]
+    client.append(silence(200) + sound(100) + silence(200))
+    client.send("input_audio_buffer.commit")
+    assert client.work()[-1]["transcript"] == "what time is it"
+
+
+def test_a_turn_that_is_open_when_turn_detection_ends_is_committed_whole(client: Client) -> None:
+    started = client.append(silence(640) + SPEECH)[0]
+    client.update(audio={"input": {"turn_detection": None}})
+    client.append(TAIL)
+    assert client.send("input_audio_buffer.commit")[0]["item_id"] == started["item_id"]
+    assert client.jobs[0].pcm == silence(640) + SPEECH + TAIL
