@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 GREETING = """
 connect  session.created   {"session": {"type": "realtime", "id": "sess"}}
 update   session.updated   {"session": $asked}
@@ -40,3 +42,18 @@ speech   response.done                   {"response": {"id": "r$before", "status
 
 ANSWERED = BEGUN + VOICE + DONE
 GOOD = GREETING + HEARD + ANSWERED
+
+
+_BETA = (
+    ("response.output_audio", "response.audio"),
+    ("conversation.item.added", "conversation.item.created"),
+    (r'"type": "realtime", ', '"modalities": ["audio", "text"], "input_audio_format": "pcm16", '),
+)
+
+
+def in_beta(table: str) -> str:
+    """The same in the names of the beta dialect; sessions have no type there."""
+    kept = [line for line in table.splitlines() if "conversation.item.done" not in line]
+    for ga, beta in _BETA:
+        kept = [re.sub(ga, beta, line) for line in kept]
+    return "\n".join(kept) + "\n"

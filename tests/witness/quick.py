@@ -28,6 +28,9 @@ from satellite.model.ports import Message
 
 SPEED = 8
 
+Witness = Callable[..., contextlib.AbstractContextManager[Any]]
+"""Server and daemon for some tables: see conftest.py."""
+
 
 class QuickTime:
     """Stands where satellite.app has the module ``time``."""

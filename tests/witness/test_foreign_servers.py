@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from foreign_tables import ANSWERED, BEGUN, DONE, GOOD, GREETING, HEARD, INTERRUPTED, PART, VOICE
-from quick import FULL_DUPLEX, SPEED, Satellite, running
-from replay import SILENCE_MS, Server, serving
+from foreign_tables import (
+    ANSWERED,
+    BEGUN,
+    DONE,
+    GOOD,
+    GREETING,
+    HEARD,
+    INTERRUPTED,
+    PART,
+    VOICE,
+)
+from quick import FULL_DUPLEX, SPEED, Satellite, Witness
+from replay import SILENCE_MS
 
 from satellite.config.schema import Config, Gate
 
-Witness = Callable[..., AbstractContextManager[tuple[Server, Satellite]]]
 LATER = pytest.mark.xfail(reason="found with a foreign server, not yet mended", strict=False)
+BOTH = pytest.mark.parametrize("dialect", ["ga", "beta"])
 CREATED = 'connect  session.created  {"session": {"type": "realtime", "id": "sess"}}\n'
-
-
-@pytest.fixture
-def witness(monkeypatch: pytest.MonkeyPatch) -> Witness:
-    """The daemon against a server that says what the tables say; the last table goes on."""
-
-    @contextmanager
-    def run(
-        *tables: str, config: Config | None = None, **realtime: Any
-    ) -> Iterator[tuple[Server, Satellite]]:
-        with (
-            serving(*tables) as server,
-            running(monkeypatch, server.url, config, **realtime) as it,
-        ):
-            yield server, it
-
-    return run
 
 
 def answered(it: Satellite, words: str, answer: str) -> None:
@@ -58,12 +49,13 @@ def wait_until(true: Any) -> None:
 UNKNOWN = '"message": "Unknown or invalid event: session.update", "param": null, "code": null'
 
 
+@BOTH
 @pytest.mark.checklist("C22")
-def test_an_update_that_is_not_understood_is_no_session(witness: Witness) -> None:
+def test_an_update_that_is_not_understood_is_no_session(witness: Witness, dialect: str) -> None:
     refusal = f"""
         update  error  {{"error": {{{UNKNOWN}, "type": "unknown_or_invalid_event", "event_id": $event}}}}
     """  # noqa: E501
-    with witness(CREATED + refusal + HEARD + ANSWERED) as (server, it):
+    with witness(CREATED + refusal + HEARD + ANSWERED, dialect=dialect) as (server, it):
         it.say()
         problem = it.problem("session_refused")
         assert "Unknown or invalid event: session.update" in problem["detail"]
@@ -114,20 +106,31 @@ def test_a_session_of_the_other_dialect_is_no_session(witness: Witness) -> None:
 # --- 2: errors that are not the end ------------------------------------------------------------
 
 
-@pytest.mark.checklist("C21")
-def test_an_error_for_each_key_and_then_a_session(witness: Witness) -> None:
-    kept = '{"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 100}}}}'  # noqa: E501
+KEPT = {
+    "ga": (
+        '{"type": "realtime", "audio": {"input": {"turn_detection": {"prefix_padding_ms": 100}}}}',
+        "audio.input.turn_detection.prefix_padding_ms asked 300, got 100",
+    ),
+    "beta": (
+        '{"modalities": ["audio", "text"], "turn_detection": {"prefix_padding_ms": 100}}',
+        "turn_detection.prefix_padding_ms asked 300, got 100",
+    ),
+}
+
+
+@BOTH
+@pytest.mark.checklist("C16", "C21")
+def test_an_error_for_each_key_and_then_a_session(witness: Witness, dialect: str) -> None:
+    kept, difference = KEPT[dialect]
     complaint = '"type": "invalid_request_error", "message": "Specifying `%s` is not supported."'
     keys = ("session.input_audio_format", "session.turn_detection.prefix_padding_ms")
     errors = "".join(f'update error {{"error": {{{complaint % key}}}}}\n' for key in keys)
     table = f'{CREATED}{errors}update session.updated {{"session": {kept}}}\n{HEARD}{ANSWERED}'
-    with witness(table) as (server, it):
-        problem = it.problem("session_differs")
-        assert (
-            "audio.input.turn_detection.prefix_padding_ms asked 300, got 100" in problem["detail"]
-        )
+    with witness(table, dialect=dialect) as (server, it):
+        assert difference in it.problem("session_differs")["detail"]
         answered(it, "words 1", "answer 1")
-        assert len(server.heard) == 1
+        (heard,) = server.heard
+    assert heard.frames[0]["session"].get("type") == ("realtime" if dialect == "ga" else None)
 
 
 @pytest.mark.checklist("C37")
@@ -217,10 +220,11 @@ speech   conversation.item.input_audio_transcription.delta  {"item_id": "u$n", "
 """  # noqa: E501
 
 
+@BOTH
 @pytest.mark.checklist("C31")
-def test_a_session_that_hangs_in_mid_turn_is_changed(witness: Witness) -> None:
+def test_a_session_that_hangs_in_mid_turn_is_changed(witness: Witness, dialect: str) -> None:
     short = Config(gate=Gate(max_utterance_s=3))
-    with witness(GREETING + DELTAS, GOOD, config=short) as (server, it):
+    with witness(GREETING + DELTAS, GOOD, config=short, dialect=dialect) as (server, it):
         it.say()
         turn = it.until("turn")
         assert (turn["event_type"], turn["transcript"]) == ("failed", None)
@@ -248,23 +252,27 @@ def test_a_turn_without_an_answer_is_the_last_of_its_session(
 # --- 7: an answer in one piece -----------------------------------------------------------------
 
 
+@BOTH
 @pytest.mark.parametrize("deltas", [[3000], [200] * 24], ids=["190 kB at once", "a burst of 24"])
-def test_an_answer_that_comes_at_once_is_heard(witness: Witness, deltas: list[int]) -> None:
+def test_an_answer_that_comes_at_once_is_heard(
+    witness: Witness, deltas: list[int], dialect: str
+) -> None:
     sound = "".join(VOICE.replace("200", str(ms)) for ms in deltas)
-    with witness(GREETING + HEARD + BEGUN + sound + DONE) as (_, it):
+    with witness(GREETING + HEARD + BEGUN + sound + DONE, dialect=dialect) as (_, it):
         _, response, _ = it.converse()
         assert response["event_type"] == "completed"
         assert response["audio_ms"] == response["played_ms"] == sum(deltas)
         assert it.speaker.played_ms == sum(deltas)
 
 
+@BOTH
 @pytest.mark.parametrize("deltas", [[3000], [200] * 24], ids=["190 kB at once", "a burst of 24"])
 def test_an_answer_that_came_at_once_is_still_interrupted(
-    witness: Witness, deltas: list[int]
+    witness: Witness, deltas: list[int], dialect: str
 ) -> None:
     sound = "".join(VOICE.replace("200", str(ms)) for ms in deltas)
     table = GREETING + INTERRUPTED + HEARD + BEGUN + sound + DONE
-    with witness(table, config=FULL_DUPLEX) as (server, it):
+    with witness(table, config=FULL_DUPLEX, dialect=dialect) as (server, it):
         it.say()
         wait_until(lambda: it.speaker.played_ms > 200)
         it.say()
@@ -299,8 +307,9 @@ def test_an_end_that_is_told_twice_is_one_turn(witness: Witness) -> None:
     assert [name for name, _ in it.all].count("turn") == 2
 
 
-def test_an_end_that_is_told_twice_is_answered_once(witness: Witness) -> None:
-    with witness(GREETING + HEARD + TWICE + ANSWERED) as (server, it):
+@BOTH
+def test_an_end_that_is_told_twice_is_answered_once(witness: Witness, dialect: str) -> None:
+    with witness(GREETING + HEARD + TWICE + ANSWERED, dialect=dialect) as (server, it):
         answered(it, "words 1", "answer 1")
         answered(it, "words 2", "answer 2")
         assert len(server.heard) == 1
@@ -333,12 +342,12 @@ def without(table: str, event: str) -> str:
     ],
     ids=["created", "added and done", "no item", "not committed", "deltas first"],
 )
-@pytest.mark.parametrize("status", ["in_progress", "incomplete"])
+@pytest.mark.parametrize(("dialect", "status"), [("ga", "in_progress"), ("beta", "incomplete")])
 def test_other_names_and_orders_make_the_same_turn(
-    witness: Witness, heard: str, status: str
+    witness: Witness, heard: str, dialect: str, status: str
 ) -> None:
     table = GREETING + heard + ANSWERED.replace("in_progress", status)
-    with witness(table) as (_, it):
+    with witness(table, dialect=dialect) as (_, it):
         answered(it, "words 1", "answer 1")
         it.idle()
     assert it.codes() == set()
