@@ -1,16 +1,21 @@
-"""Every message we send is one that the service's own types know, whole and with no key more."""
+"""Every message we send is one that the service's own types know, whole and with no key more.
+
+The sessions and orders that are tried are in ``asked.py``, the beta's in ``test_beta_messages.py``.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Annotated, Any
 
 import pytest
+from asked import a_session, orders, sessions, unknown_keys
 from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.realtime import RealtimeClientEvent
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from satellite.model import commands as cmd
 from satellite.model.audio import silence
@@ -19,67 +24,15 @@ from satellite.wire import realtime
 
 CLIENT: TypeAdapter[Any] = TypeAdapter(Annotated[RealtimeClientEvent, Field(discriminator="type")])
 
-text = st.text(max_size=40)
-sessions = st.builds(
-    Session,
-    kind=st.sampled_from(["realtime", "transcription"]),
-    instructions=text,
-    voice=st.sampled_from(["marin", "cedar"]),
-    output=st.sampled_from(["audio", "text"]),
-    transcription_model=st.sampled_from(["gpt-4o-mini-transcribe", "whisper-1"]),
-    transcription_prompt=text,
-    language=st.none() | st.just("en"),
-    threshold=st.floats(0, 1),
-    prefix_padding_ms=st.integers(0, 2000),
-    silence_duration_ms=st.integers(100, 2000),
-    noise_reduction=st.sampled_from([None, "near_field", "far_field"]),
-)
-orders = st.one_of(
-    st.builds(cmd.Configure, st.just("configure-1"), sessions),
-    st.binary(max_size=30_000).map(lambda pcm: cmd.AppendAudio(b"\0\0" + pcm[: len(pcm) // 2 * 2])),
-    st.just(cmd.CommitInput()),
-    st.just(cmd.CreateResponse()),
-    text.map(cmd.CancelResponse),
-    st.builds(cmd.TruncateItem, text, st.integers(0, 3), st.integers(0, 100_000)),
-    text.map(cmd.DeleteItem),
-    st.just(cmd.ClearInput()),
-    st.builds(cmd.AddText, st.sampled_from(["user", "assistant"]), text),
-    st.builds(cmd.AddToolOutput, text, text),
-)
 
-
-def a_session() -> Session:
-    return Session(
-        instructions="Be brief.",
-        voice="marin",
-        output="audio",
-        transcription_model="gpt-4o-mini-transcribe",
-        transcription_prompt="",
-        language="en",
-        threshold=0.5,
-        prefix_padding_ms=300,
-        silence_duration_ms=500,
-        noise_reduction=None,
-    )
-
-
-def unknown_keys(value: object, path: str = "") -> list[str]:
-    if isinstance(value, BaseModel):
-        found = [f"{path}.{key}" for key in value.model_extra or {}]
-        for key in type(value).model_fields:
-            found += unknown_keys(getattr(value, key, None), f"{path}.{key}")
-        return found
-    if isinstance(value, list | tuple):
-        return [key for i, item in enumerate(value) for key in unknown_keys(item, f"{path}[{i}]")]
-    return []
-
-
+@pytest.mark.checklist("C17")
 @given(orders)
 def test_c17_every_message_is_known_to_the_official_types(order: cmd.LinkCommand) -> None:
     for message in realtime.encode(order, "m1"):
         assert unknown_keys(CLIENT.validate_json(message)) == []
 
 
+@pytest.mark.checklist("C19")
 @given(orders)
 def test_c19_every_message_but_an_append_has_its_event_id(order: cmd.LinkCommand) -> None:
     for message in realtime.encode(order, "m1"):
@@ -96,6 +49,7 @@ def configured(session: Session) -> dict[str, Any]:
     return update
 
 
+@pytest.mark.checklist("C16", "C18", "C23", "C25")
 def test_c16_c18_c23_c25_the_session_is_whole_and_explicit() -> None:
     session = configured(a_session())
     assert session["type"] == "realtime"
@@ -116,13 +70,104 @@ def test_c16_c18_c23_c25_the_session_is_whole_and_explicit() -> None:
     assert session["audio"]["output"]["format"] == {"type": "audio/pcm", "rate": 24000}
 
 
+NEVER_IN = {"prompt", "temperature", "modalities", "model", "tracing"}
+
+
+@pytest.mark.checklist("C11", "C26")
+@given(orders)
+def test_c26_what_must_never_be_sent_is_not(order: cmd.LinkCommand) -> None:
+    for message in realtime.encode(order, "m1"):
+        body = json.loads(message)  # C11: text that is JSON, and no ping of our own
+        assert body["type"] not in {"ping", "output_audio_buffer.clear"}
+        session = body.get("session", {})
+        assert not NEVER_IN & session.keys()
+        transcription = session.get("audio", {}).get("input", {}).get("transcription", {})
+        assert "enabled" not in transcription
+
+
+ONLY_CONVERSATIONS = {"instructions", "output_modalities", "tools", "tool_choice", "voice"}
+
+
+@pytest.mark.checklist("C27")
 @given(sessions)
-def test_c26_what_must_never_be_sent_is_not(session: Session) -> None:
-    update = configured(session)
-    assert not {"prompt", "temperature", "modalities", "model"} & update.keys()
-    assert "enabled" not in update["audio"]["input"]["transcription"]
+def test_c27_a_transcription_session_has_no_key_of_a_conversation(session: Session) -> None:
+    update = configured(replace(session, kind="transcription"))
+    assert update["type"] == "transcription"
+    assert not ONLY_CONVERSATIONS & update.keys()
+    assert update["audio"].keys() == {"input"}
+    turns = update["audio"]["input"]["turn_detection"] or {}
+    assert not {"create_response", "interrupt_response", "idle_timeout_ms"} & turns.keys()
 
 
+@pytest.mark.checklist("C16")
+@given(orders)
+def test_c16_every_update_says_what_kind_of_session_it_is_for(order: cmd.LinkCommand) -> None:
+    for message in realtime.encode(order, "m1"):
+        body = json.loads(message)
+        if body["type"] == "session.update":
+            assert isinstance(order, cmd.Configure)
+            assert body["session"]["type"] == order.session.kind
+
+
+@pytest.mark.checklist("C23", "C25")
+@given(orders)
+def test_c23_c25_objects_go_whole_and_formats_have_their_rate(order: cmd.LinkCommand) -> None:
+    for message in realtime.encode(order, "m1"):
+        session = json.loads(message).get("session", {})
+        assert len(session.get("output_modalities", ["audio"])) == 1
+        heard = session.get("audio", {}).get("input", {})
+        turns = heard.get("turn_detection") or dict.fromkeys(NUMBERS, 0)
+        assert turns.keys() >= NUMBERS
+        assert all(isinstance(turns[name], int | float) for name in NUMBERS)
+        assert "model" in heard.get("transcription", {"model": ""})
+        for side in session.get("audio", {}).values():
+            if "format" in side:
+                assert side["format"] in FORMATS
+
+
+NUMBERS = {"threshold", "prefix_padding_ms", "silence_duration_ms"}
+FORMATS = (
+    {"type": "audio/pcm", "rate": 24000},
+    {"type": "audio/pcmu"},
+    {"type": "audio/pcma"},
+)
+
+
+@pytest.mark.checklist("C18")
+def test_c18_manual_turns_are_an_explicit_null() -> None:
+    update = configured(replace(a_session(), manual=True))
+    assert update["audio"]["input"]["turn_detection"] is None
+    assert update["audio"]["input"]["noise_reduction"] is None
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("whisper-1", {"language": "de", "prompt": "Flur"}),
+        ("gpt-4o-transcribe-diarize", {"language": "de"}),
+        ("gpt-transcribe", {"languages": ["de"], "prompt": "Flur", "keywords": ["Bad"]}),
+        ("gpt-realtime-whisper", {"language": "de"}),
+        ("my-own", {"language": "de", "prompt": "Flur", "keywords": ["Bad"]}),
+    ],
+)
+def test_a_recogniser_is_given_what_it_takes(model: str, expected: dict[str, Any]) -> None:
+    session = replace(
+        a_session(),
+        transcription_model=model,
+        language="de",
+        transcription_prompt="Flur",
+        keywords=("Bad",),
+    )
+    assert configured(session)["audio"]["input"]["transcription"] == {"model": model, **expected}
+
+
+@pytest.mark.parametrize(("model", "asked"), [("gpt-4o-transcribe", True), ("whisper-1", False)])
+def test_probabilities_are_asked_of_those_that_tell(model: str, asked: bool) -> None:
+    session = replace(a_session(), transcription_model=model, confidence=True)
+    assert ("include" in configured(session)) is asked
+
+
+@pytest.mark.checklist("C28", "C29")
 @given(st.binary(max_size=60_000))
 def test_c28_c29_sound_goes_whole_in_pieces_of_at_most_200_ms(noise: bytes) -> None:
     pcm = silence(20) + noise[: len(noise) // 2 * 2]
@@ -143,13 +188,16 @@ def test_sound_that_looks_like_a_file_is_sound(head: bytes) -> None:
     assert base64.b64decode(json.loads(message)["audio"]).startswith(head)
 
 
+@pytest.mark.checklist("C2")
 def test_c2_the_address_has_the_model_and_no_intent() -> None:
     assert realtime.session_url("wss://host/v1/realtime", "gpt realtime") == (
         "wss://host/v1/realtime?model=gpt%20realtime"
     )
     assert realtime.session_url("wss://host/v1?a=b", "m") == "wss://host/v1?a=b&model=m"
+    assert realtime.transcription_url("wss://host/v1") == "wss://host/v1?intent=transcription"
 
 
+@pytest.mark.checklist("C21")
 def test_c21_every_key_that_differs_is_named_and_no_text_is_shown() -> None:
     wanted = realtime.wanted(a_session())
     effective = json.loads(json.dumps(wanted))
@@ -165,5 +213,6 @@ def test_c21_every_key_that_differs_is_named_and_no_text_is_shown() -> None:
     assert "canary" not in "".join(found)
 
 
+@pytest.mark.checklist("C3")
 def test_secrets_and_texts_of_a_session_are_in_no_repr() -> None:
     assert "Be brief" not in repr(a_session())

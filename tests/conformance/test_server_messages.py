@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import itertools
 import json
 import re
 from pathlib import Path
@@ -68,12 +70,14 @@ def test_the_effective_session_is_handed_on_whole() -> None:
     assert said(type="session.updated", session=session) == ev.SessionUpdated(session)
 
 
+@pytest.mark.checklist("C38")
 def test_c38_unknown_types_and_keys_are_ignored() -> None:
     assert said(type="response.dream.delta", x=1) == ev.Ignored("response.dream.delta")
     event = said(type="input_audio_buffer.committed", item_id="u1", obfuscation="zz", more=[1])
     assert event == ev.InputCommitted("u1")
 
 
+@pytest.mark.checklist("C39")
 @pytest.mark.parametrize(
     ("message", "complaint"),
     [
@@ -101,6 +105,7 @@ def test_c39_a_malformed_message_is_named_without_its_content(
         decode(message)
 
 
+@pytest.mark.checklist("C39")
 @given(st.binary(max_size=200))
 def test_c39_any_bytes_are_an_event_or_a_protocol_error(message: bytes) -> None:
     assert outcome(message)
@@ -113,6 +118,7 @@ _json = st.recursive(
 )
 
 
+@pytest.mark.checklist("C39")
 @given(st.sampled_from(sorted(READERS)), st.dictionaries(st.text(max_size=12), _json))
 def test_c39_any_body_of_a_known_type_is_an_event_or_a_protocol_error(
     kind: str, body: dict[str, object]
@@ -124,3 +130,61 @@ def test_c39_any_body_of_a_known_type_is_an_event_or_a_protocol_error(
 def test_what_was_said_is_in_no_repr() -> None:
     kind = "conversation.item.input_audio_transcription.completed"
     assert "canary" not in repr(said(type=kind, item_id="u1", transcript="canary"))
+
+
+def sound(delta: bytes, item: str = "a1", part: int = 0) -> dict[str, object]:
+    return {
+        "type": "response.output_audio.delta",
+        "response_id": "r1",
+        "item_id": item,
+        "content_index": part,
+        "delta": base64.b64encode(delta).decode(),
+    }
+
+
+def test_half_a_sample_waits_for_the_rest_of_its_item() -> None:
+    hear = server_events.Decoder()
+    heard = [
+        hear(json.dumps(message).encode())
+        for message in (
+            sound(b"\1\2\3"),
+            sound(b"\4"),
+            sound(b"\5"),  # its other half never comes
+            sound(b"\6\7", item="a2"),
+            sound(b"\x08\x09\x0a", item="a2"),
+            {"type": "response.output_audio.done", "response_id": "r1", "item_id": "a2"},
+            sound(b"\x0b\x0c", item="a2"),
+        )
+    ]
+    assert [event.pcm for event in heard if isinstance(event, ev.AudioDelta)] == [
+        b"\1\2",
+        b"\3\4",
+        b"\6\7",
+        b"\x08\x09",
+        b"\x0b\x0c",
+    ]
+
+
+@given(st.binary(max_size=400), st.lists(st.integers(0, 400)))
+def test_sound_is_the_same_however_it_was_cut(pcm: bytes, cuts: list[int]) -> None:
+    hear = server_events.Decoder()
+    joined = b""
+    edges = [0, *sorted(cut % (len(pcm) + 1) for cut in cuts), len(pcm)]
+    for start, end in itertools.pairwise(edges):
+        event = hear(json.dumps(sound(pcm[start:end])).encode())
+        joined += event.pcm if isinstance(event, ev.AudioDelta) else b""
+    assert joined == pcm[: len(pcm) // 2 * 2]
+
+
+@pytest.mark.checklist("C3")
+@pytest.mark.parametrize(
+    "key", ["s3cr3t-of-the-house", "ek_68af0123456789", "sk-proj-abc_DEF-0123456789"]
+)
+def test_a_key_that_the_server_echoes_goes_no_further(key: str) -> None:
+    hear = server_events.Decoder("s3cr3t-of-the-house")
+    error = {"type": "invalid_request_error", "message": f"Incorrect API key: {key}. See docs."}
+    event = hear(json.dumps({"type": "error", "error": error}).encode())
+    assert isinstance(event, ev.ServerError)
+    assert key not in event.message
+    assert event.message.startswith("Incorrect API key: (")
+    assert event.message.endswith("). See docs.")
