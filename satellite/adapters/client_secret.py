@@ -72,15 +72,15 @@ class FromServer:
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
         connection.request("POST", path, msgspec.json.encode(self.body), headers)
-        response = connection.getresponse()
         answer = b""
-        while piece := response.read1(4096):
-            answer += piece
-            if len(answer) > MOST_ANSWER:
-                raise http.client.HTTPException
-            if time.monotonic() > deadline:
-                raise TimeoutError
-        return response.status, answer
+        with connection.getresponse() as response:
+            while piece := response.read1(4096):
+                answer += piece
+                if len(answer) > MOST_ANSWER:
+                    raise SecretError(f"the client secret's server {parts.hostname} says too much")
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+            return response.status, answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -45,6 +46,7 @@ def connected(links: list[RealtimeLink], inbox: Events, url: str, number: int = 
     return link
 
 
+@pytest.mark.checklist("C1")
 def test_c1_c2_the_key_goes_in_the_header_and_nothing_of_the_beta(
     links: list[RealtimeLink], inbox: Events
 ) -> None:
@@ -66,6 +68,7 @@ def test_c1_c2_the_key_goes_in_the_header_and_nothing_of_the_beta(
     assert "Sec-WebSocket-Extensions" not in headers
 
 
+@pytest.mark.checklist("C11")
 def test_what_is_queued_arrives_in_order_as_text(links: list[RealtimeLink], inbox: Events) -> None:
     got: list[str | bytes] = []
     done = threading.Event()
@@ -113,6 +116,7 @@ def test_sending_and_receiving_at_once_loses_nothing(
     assert len(got) == 500
 
 
+@pytest.mark.checklist("C5", "C6")
 def test_c6_the_close_code_and_its_reason_are_read(
     links: list[RealtimeLink], inbox: Events
 ) -> None:
@@ -129,6 +133,7 @@ def test_c6_the_close_code_and_its_reason_are_read(
     assert down.reason == "invalid_request_error.invalid_api_key"
 
 
+@pytest.mark.checklist("C5")
 def test_c5_a_refusal_by_http_status_is_told(links: list[RealtimeLink], inbox: Events) -> None:
     def script(peer: socket.socket) -> None:
         peer.recv(4096)
@@ -141,6 +146,7 @@ def test_c5_a_refusal_by_http_status_is_told(links: list[RealtimeLink], inbox: E
     assert "HTTP 401" in down.detail
 
 
+@pytest.mark.checklist("C3")
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
@@ -184,6 +190,7 @@ def test_tls_with_a_peer_that_speaks_none(links: list[RealtimeLink], inbox: Even
         assert "no TLS with" in inbox.until(ev.LinkDown).detail
 
 
+@pytest.mark.checklist("C10")
 def test_c10_a_ping_is_answered_while_nothing_else_happens(
     links: list[RealtimeLink], inbox: Events
 ) -> None:
@@ -199,6 +206,7 @@ def test_c10_a_ping_is_answered_while_nothing_else_happens(
         assert answered.wait(3)
 
 
+@pytest.mark.checklist("C13")
 def test_c13_a_dead_peer_is_noticed(
     links: list[RealtimeLink], inbox: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +256,7 @@ def test_f37_endless_fragments_are_refused(links: list[RealtimeLink], inbox: Eve
         assert "breaks the WebSocket protocol" in inbox.until(ev.LinkDown).detail
 
 
+@pytest.mark.checklist("C39")
 def test_c39_a_malformed_message_does_not_end_the_session(
     links: list[RealtimeLink], inbox: Events
 ) -> None:
@@ -263,6 +272,7 @@ def test_c39_a_malformed_message_does_not_end_the_session(
         link.disconnect()
 
 
+@pytest.mark.checklist("C14")
 def test_c14_a_peer_that_stops_reading_blocks_nobody(
     links: list[RealtimeLink], inbox: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +289,29 @@ def test_c14_a_peer_that_stops_reading_blocks_nobody(
             time.sleep(0.002)
         inbox.until(ev.LinkDown)
     assert slowest < 0.25
+
+
+@pytest.mark.checklist("C38")
+def test_c38_an_unknown_type_is_logged_once_and_counted(
+    links: list[RealtimeLink], inbox: Events, caplog: pytest.LogCaptureFixture
+) -> None:
+    def script(peer: ServerConnection) -> None:
+        peer.send(CREATED)
+        for _ in range(3):
+            peer.send(message(type="response.dream.delta", delta="canary", obfuscation="zz"))
+            peer.send(message(type="conversation.item.added", item={}))
+        peer.send(message(type="input_audio_buffer.committed", item_id="u1", obfuscation="zz"))
+        peer.recv()
+
+    with caplog.at_level(logging.DEBUG, "satellite"), websocket_peer(script) as url:
+        link = connected(links, inbox, url)
+        inbox.until(ev.InputCommitted)
+        link.disconnect()
+        inbox.until(ev.LinkDown)
+    said = [(record.levelname, record.getMessage()) for record in caplog.records]
+    unknown = "the Realtime server sends 'response.dream.delta', which is not known; ignored"
+    counts = {"response.dream.delta": 3, "conversation.item.added": 3}
+    assert said == [("INFO", unknown), ("DEBUG", f"ignored messages by type: {counts}")]
 
 
 def test_disconnect_returns_at_once_in_every_phase(
@@ -325,6 +358,7 @@ def test_a_tls_handshake_that_never_ends_does_not_hold_the_end(
         assert time.monotonic() - before < 1
 
 
+@pytest.mark.checklist("C3")
 def test_the_key_is_in_no_repr() -> None:
     assert KEY not in repr(Endpoint("wss://host/x", (f"Authorization: Bearer {KEY}",), 1.0))
 
