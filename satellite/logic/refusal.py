@@ -36,6 +36,7 @@ class Refusal:
 _KEY = "put a valid key where realtime.api_key points and restart"
 _MODEL = "set realtime.model to a model that this key may use"
 _CREDIT = "add credit to the account of this key, or raise its limit"
+_LENDER = "check realtime.client_secret and who makes the secrets; the satellite goes on trying"
 _BETA = "the server speaks another version of the protocol; check realtime.url"
 _SERVER = "nothing to do unless it lasts; the satellite goes on trying"
 _ADDRESS = "check realtime.url and the network; the satellite goes on trying"
@@ -66,6 +67,7 @@ _BY_CODE: Final[dict[str, tuple[str, str, Again]]] = {
     "missing_model": ("realtime_refused", _MODEL, Again.SLOWLY),
     "beta_api_shape_disabled": ("realtime_refused", _BETA, Again.SLOWLY),
     "session_expired": ("realtime_unreachable", _SERVER, Again.NOW),
+    "client_secret": ("realtime_auth", _LENDER, Again.BACKOFF),
     "session_limit_reached": ("realtime_busy", _SERVER, Again.BACKOFF),
 }
 _BY_CLOSE: Final[dict[int, tuple[str, str, Again]]] = {
