@@ -59,6 +59,12 @@ def _like_the_service(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--out-of-credit", action="store_true", help="refuse everybody for want of credit"
     )
+    group.add_argument(
+        "--transcripts",
+        choices=("ready", "before", "inside", "after", "never", "failed"),
+        default="ready",
+        help="when a person's words are told, seen from the answer (%(default)s)",
+    )
     group.add_argument("--paced", action="store_true", help="send speech as fast as it sounds")
     group.add_argument(
         "--beta", action="store_true", help="obey OpenAI-Beta: realtime=v1 instead of refusing it"
@@ -108,7 +114,7 @@ async def _serve(args: argparse.Namespace, api_key: str | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        from satellite.local import loading, server
+        from satellite.local import behaviour, loading, server
     except ImportError as error:
         raise SetupError(
             f"The local server needs {error.name}: pip install 'realtime-satellite[local]'"
@@ -124,6 +130,7 @@ async def _serve(args: argparse.Namespace, api_key: str | None) -> int:
         out_of_credit=args.out_of_credit,
         beta=args.beta,
         paced=args.paced,
+        behaviour=behaviour.Behaviour(transcripts=args.transcripts),
         record=args.record,
     )
     async with server.running(engines, settings) as url:

@@ -16,7 +16,7 @@ import msgspec
 from satellite.local.admission import Pinned
 from satellite.local.client_events import check_session
 from satellite.local.outputs import Send
-from satellite.local.schema import Refusal, choice, integer, missing, nullable, record, wrong_type
+from satellite.local.schema import Refusal, choice, integer, nullable, record
 from satellite.local.session import Session
 
 _DEFAULT_S: Final = 600
@@ -78,17 +78,8 @@ class _Deaf:
         return iter(())
 
 
-def _session(value: Any, path: str) -> None:
-    if not isinstance(value, dict):
-        raise wrong_type(path, "an object", value)
-    if "type" not in value:
-        raise missing(f"{path}.type")
-    choice("realtime", "transcription")(value["type"], f"{path}.type")
-    check_session(value, path)
-
-
 _AFTER: Final = record({"anchor": choice("created_at"), "seconds": integer(10, 7200)})
-_BODY: Final = record({"expires_after": nullable(_AFTER), "session": nullable(_session)})
+_BODY: Final = record({"expires_after": nullable(_AFTER), "session": nullable(check_session)})
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

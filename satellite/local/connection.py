@@ -14,6 +14,7 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -32,6 +33,7 @@ from satellite.local.outputs import (
     Speak,
     Wake,
 )
+from satellite.local.recogniser import pieces
 from satellite.local.session import Session
 
 _OUTBOX: Final = 64 * 1024 * 1024  # bytes waiting for a client that does not read: 16 min of speech
@@ -178,8 +180,14 @@ class Connection:
 
     async def _recognise(self, job: Recognise) -> None:
         recogniser, thread = self._engines.recogniser, self._threads.recognise
-        text = await _in(thread, lambda: recogniser.transcribe(job.pcm))
-        self._carry_out(self._session.recognised(job.item_id, text))
+        texts = []
+        for piece in pieces(job.pcm):  # between two of them other sessions have their turn
+            text = await _in(thread, partial(recogniser.transcribe, piece))
+            if text is None:
+                self._carry_out(self._session.recognised(job.item_id, None))
+                return
+            texts.append(text)
+        self._carry_out(self._session.recognised(job.item_id, " ".join(filter(None, texts))))
 
     async def _answer(self, job: Answer | Report) -> None:
         responder = self._engines.responder

@@ -17,9 +17,9 @@ _RATE: Final = 24_000
 _MODEL_RATE: Final = 16_000
 _PAD_S: Final = 0.3  # silence on both ends: 1.1 to 2.9 % word errors with 0.1 to 0.5 s
 _QUIET: Final = 0.003  # RMS of the loudest 20 ms below which nobody spoke (-50 dBFS)
-_LONGEST_S: Final = 14  # pieces of at most this; the model was made for short speech
-_EARLIEST_S: Final = 8  # a cut is sought at the quietest moment between the two
-_FRAME: Final = _MODEL_RATE // 50
+_LONGEST: Final = 14 * _RATE * 2  # bytes of a piece; the model was made for short speech
+_EARLIEST: Final = 8 * _RATE * 2  # a cut is sought at the quietest moment between the two
+_FRAME: Final = _RATE // 50 * 2  # bytes of 20 ms
 
 
 class MoonshineRecogniser:
@@ -34,31 +34,40 @@ class MoonshineRecogniser:
         self._transcriber = transcriber
 
     def transcribe(self, pcm: bytes) -> str:
-        samples = self._np.frombuffer(pcm, "<i2").astype(self._np.float32) / 32768
-        samples = self._resample(samples, _RATE, _MODEL_RATE)
-        texts = (self._one(piece) for piece in self._pieces(samples))
-        return " ".join(text for text in texts if text)
+        return " ".join(text for text in map(self._one, pieces(pcm)) if text)
 
-    def _one(self, samples: Any) -> str:
-        levels = self._levels(samples)
+    def _one(self, pcm: bytes) -> str:
+        levels = _levels(pcm)
         if not len(levels) or levels.max() < _QUIET:
             return ""
+        samples = self._np.frombuffer(pcm, "<i2").astype(self._np.float32) / 32768
+        samples = self._resample(samples, _RATE, _MODEL_RATE)
         padded = self._np.pad(samples, int(_PAD_S * _MODEL_RATE))
         transcript = self._transcriber.transcribe_without_streaming(padded.tolist(), _MODEL_RATE)
         return " ".join(line.text.strip() for line in transcript.lines).strip()
 
-    def _levels(self, samples: Any) -> Any:
-        whole = len(samples) // _FRAME * _FRAME
-        return self._np.sqrt((samples[:whole].reshape(-1, _FRAME) ** 2).mean(1))
 
-    def _pieces(self, samples: Any) -> Iterator[Any]:
-        while len(samples) > _LONGEST_S * _MODEL_RATE:
-            window = samples[_EARLIEST_S * _MODEL_RATE : _LONGEST_S * _MODEL_RATE]
-            quietest = int(self._levels(window).argmin())
-            cut = _EARLIEST_S * _MODEL_RATE + quietest * _FRAME + _FRAME // 2
-            yield samples[:cut]
-            samples = samples[cut:]
-        yield samples
+def pieces(pcm: bytes) -> Iterator[bytes]:
+    """24 kHz s16le mono in pieces of at most 14 s, cut where it is quietest.
+
+    Each can be recognised by itself, so that whoever speaks long makes nobody else wait for it all.
+    """
+    at = 0
+    while len(pcm) - at > _LONGEST:
+        quietest = int(_levels(pcm[at + _EARLIEST : at + _LONGEST]).argmin())
+        cut = at + _EARLIEST + quietest * _FRAME + _FRAME // 2
+        yield pcm[at:cut]
+        at = cut
+    yield pcm[at:]
+
+
+def _levels(pcm: bytes) -> Any:
+    """The RMS of each whole 20 ms, 1.0 being full scale."""
+    import numpy as np
+
+    whole = len(pcm) // _FRAME * _FRAME
+    samples = np.frombuffer(pcm[:whole], "<i2").astype(np.float32) / 32768
+    return np.sqrt((samples.reshape(-1, _FRAME // 2) ** 2).mean(1))
 
 
 def load() -> MoonshineRecogniser:

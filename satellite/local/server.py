@@ -42,6 +42,7 @@ from satellite.local.admission import (
     expired,
     overloaded,
 )
+from satellite.local.behaviour import Behaviour
 from satellite.local.beta import BetaSession
 from satellite.local.client_secrets import ClientSecrets, TooMany
 from satellite.local.connection import Connection, Threads, fresh_id
@@ -78,6 +79,7 @@ class Settings:
     out_of_credit: bool = False  # refuse everybody as the service refuses an empty account
     beta: bool = False  # obey the beta header instead of refusing it
     paced: bool = False  # send speech about as fast as it sounds instead of at once
+    behaviour: Behaviour = field(default_factory=Behaviour)  # of every session
     record: Path | None = None  # one line a client frame: recorder.py
 
 
@@ -241,11 +243,7 @@ class _Server:
         assert websocket.request is not None
         if len(self._open) >= _MAX_SESSIONS:
             raise overloaded()
-        admitted = admit(websocket.request.path, websocket.request.headers, self._rules)
-        if admitted.kind == "transcription" or admitted.dialect == "beta":
-            text = "Transcription and beta sessions are not supported by this local server."
-            raise Closed(Refusal("invalid_value", text), 4000)
-        return admitted
+        return admit(websocket.request.path, websocket.request.headers, self._rules)
 
     async def _converse(self, websocket: ServerConnection, admitted: Admitted, number: str) -> int:
         """Until the end of the session; the number of PINGs that stayed unanswered."""
@@ -258,6 +256,7 @@ class _Server:
             self._engines.detector(),
             kind=admitted.kind,
             pinned=None if admitted.pinned is None else admitted.pinned.session,
+            behaviour=settings.behaviour,
         )
         note = partial(recorder.note, number) if recorder else _ignore
         connection = Connection(

@@ -36,6 +36,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Opcode
 from websockets.sync.client import ClientConnection, connect
 
+from satellite.local import server
+
 MODEL = "?model=gpt-realtime-2.1"
 CREATED = "session.created"
 DONE = "response.done"
@@ -43,7 +45,7 @@ DONE = "response.done"
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with small_server() as url:
+    with small_server(server.Settings(beta=True)) as url:
         yield url
 
 
@@ -306,6 +308,29 @@ def test_an_answer_in_several_message_items(url: str) -> None:
     assert items[1]["previous_item_id"] == ids[0]
     event_ids = [event["event_id"] for event in events]
     assert len(set(event_ids)) == len(event_ids)
+
+
+BETA = {"OpenAI-Beta": "realtime=v1"}
+
+
+@pytest.mark.checklist("S41")
+def test_answers_in_the_beta_dialect_fail_and_split_too(url: str) -> None:
+    header = {"additional_headers": BETA}
+    with through(url, failed("server_error", "server_error"), **header) as (_, websocket):
+        events = answer(websocket, DONE)
+        assert events[-1]["response"]["status"] == "failed"
+        kinds = set(types(events))
+        assert not [kind for kind in kinds if kind.startswith("response.output_item")]
+        assert "conversation.item.created" not in kinds
+    with through(url, several_items(3), drop("response.created"), **header) as (_, websocket):
+        events = answer(websocket, DONE)
+    kinds = types(events)
+    assert "response.created" not in kinds
+    assert kinds.count("conversation.item.created") == 3
+    words = [e["transcript"] for e in events if e["type"] == "response.audio_transcript.done"]
+    assert "".join(words)
+    output = the(events, DONE)["response"]["output"]
+    assert [item["content"][0]["transcript"] for item in output] == words
 
 
 @pytest.mark.checklist("S41")

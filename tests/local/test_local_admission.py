@@ -12,7 +12,9 @@ from websockets.asyncio.client import connect
 
 from satellite.local import server
 from satellite.local.admission import Admitted, Closed, Pinned, Rules, admit
+from satellite.local.beta import BetaSession
 from satellite.local.engines import Engines
+from satellite.local.session import Session
 
 RIGHT = {"Authorization": "Bearer right"}
 BETA = {"OpenAI-Beta": "realtime=v1"}
@@ -80,10 +82,10 @@ def test_refusals_come_after_the_upgrade(
     assert (close_code, close_reason) == (close, reason)
 
 
-async def _first(url: str, **options: Any) -> dict[str, Any]:
+async def _first(url: str, dialect: type[Session] = Session, **options: Any) -> dict[str, Any]:
     async with connect(url, **options) as websocket:
         event: dict[str, Any] = json.loads(await websocket.recv())
-        check_s1(event)
+        check_s1(event, dialect)
         return event
 
 
@@ -114,6 +116,36 @@ def test_a_model_beside_the_intent_opens_a_conversation(fake_engines: Engines) -
         event = run(fake_engines, lambda url, query=query: _first(url + query))
         assert event["type"] == "session.created"
         assert event["session"]["type"] == "realtime"
+
+
+@pytest.mark.checklist("S7", "S8")
+def test_the_intent_alone_opens_a_transcription_session(fake_engines: Engines) -> None:
+    event = run(fake_engines, lambda url: _first(url + "?intent=transcription"), FEW)
+    assert event["type"] == "session.created"
+    assert event["session"]["type"] == "transcription"
+    assert event["session"]["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 200
+
+
+@pytest.mark.checklist("S8")
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ("?model=gpt-realtime", "session.created"),
+        ("?intent=transcription", "transcription_session.created"),
+    ],
+)
+def test_the_beta_header_gets_the_beta_dialect_where_it_may(
+    fake_engines: Engines, query: str, kind: str
+) -> None:
+    event = run(
+        fake_engines,
+        lambda url: _first(url + query, BetaSession, additional_headers=BETA),
+        server.Settings(beta=True),
+    )
+    assert event["type"] == kind
+    assert event["session"]["input_audio_format"] == "pcm16"
+    ga = run(fake_engines, lambda url: _first(url + query), server.Settings(beta=True))
+    assert "audio" in ga["session"]
 
 
 def test_a_browser_gives_its_key_as_a_subprotocol(fake_engines: Engines) -> None:

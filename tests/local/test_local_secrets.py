@@ -87,6 +87,26 @@ def test_a_secret_pins_type_model_and_settings(url: str) -> None:
         assert session["audio"]["output"]["voice"] == "cedar"
 
 
+@pytest.mark.checklist("S8", "S11", "S16")
+@pytest.mark.parametrize("query", ["", "?intent=transcription", "?model=gpt-realtime-2.1"])
+def test_a_secret_pins_a_transcription_session(url: str, query: str) -> None:
+    transcription = {"model": "gpt-4o-transcribe", "language": "fr"}
+    heard = {"input": {"transcription": transcription}}
+    status, answer = asked(url, {"session": {"type": "transcription", "audio": heard}})
+    assert status == 200
+    assert answer["session"]["type"] == "transcription"
+    with connect(url + query, additional_headers=bearer(answer["value"])) as websocket:
+        session = created(websocket)
+        assert session["type"] == "transcription"
+        assert session["audio"]["input"]["transcription"]["language"] == "fr"
+        fresh = {"input": {"noise_reduction": {"type": "near_field"}}}
+        update = {"type": "session.update", "session": {"type": "transcription", "audio": fresh}}
+        websocket.send(json.dumps(update))
+        updated = json.loads(websocket.recv(5))["session"]["audio"]["input"]
+    assert updated["noise_reduction"] == {"type": "near_field"}
+    assert updated["transcription"]["language"] == "fr"
+
+
 @pytest.mark.checklist("S16")
 def test_a_pinned_session_may_update_other_keys_but_not_its_model(url: str) -> None:
     value = asked(url, {"session": SESSION})[1]["value"]
@@ -196,6 +216,11 @@ WRONG_BODIES = [
     ({"session": {}}, "missing_required_parameter", "session.type"),
     ({"session": {"type": "sing"}}, "invalid_value", "session.type"),
     ({"session": {**SESSION, "vioce": 1}}, "unknown_parameter", "session.vioce"),
+    (
+        {"session": {"type": "transcription", "instructions": ""}},
+        "unknown_parameter",
+        "session.instructions",
+    ),
     ({"sesion": SESSION}, "unknown_parameter", "sesion"),
     (
         {"session": {**SESSION, "output_modalities": ["audio", "text"]}},

@@ -19,6 +19,7 @@ import pytest
 from satellite.cli import serve
 from satellite.errors import SetupError
 from satellite.local import loading, server
+from satellite.local.behaviour import TRANSCRIPTS, Behaviour
 from satellite.local.engines import Engines
 
 PROGRAM = (
@@ -100,17 +101,22 @@ def test_every_option_reaches_the_server(
     key.write_text("k\n")
     options = (
         "--host ::1 --port 0 --session-s 1.5 --ping-s 2 --models a,b --out-of-credit --beta"
-        f" --paced --record {tmp_path / 'r'} --api-key-file {key}"
+        f" --paced --transcripts never --record {tmp_path / 'r'} --api-key-file {key}"
     )
     assert serve.run(parsed(*options.split())) == 0
     assert serve.run(parsed()) == 0
     assert given == [
         server.Settings(
             "::1", 0, "k", 1.5, 2.0, ("a", "b"), out_of_credit=True, beta=True, paced=True,
-            record=tmp_path / "r",
+            behaviour=Behaviour(transcripts="never"), record=tmp_path / "r",
         ),
         server.Settings(port=8765),
     ]  # fmt: skip
+
+
+def test_every_order_of_transcripts_can_be_chosen() -> None:
+    for when in TRANSCRIPTS:
+        assert parsed("--transcripts", when).transcripts == when
 
 
 @pytest.mark.parametrize("option", ["--session-s=0", "--session-s=x", "--ping-s=-1", "--models=a,"])

@@ -82,6 +82,10 @@ def test_s4_binary_and_garbage_do_not_close(fake_engines: Engines) -> None:
     assert codes == ["invalid_event", "invalid_json"]
 
 
+TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
+MANUAL = {"turn_detection": None, "transcription": {"model": "gpt-4o-transcribe"}}
+
+
 class PongLess(ClientConnection):
     """Reads everything, answers no PING."""
 
@@ -232,6 +236,43 @@ def test_sessions_are_independent_and_a_blocked_engine_stops_no_reading(
             return [events[-1]["response"]["status"], answered[-2]["response"]["status"]]
 
     assert run(fake_engines, talk) == ["cancelled", "completed"]
+
+
+def test_who_speaks_long_makes_nobody_else_wait_for_it_all(fake_engines: Engines) -> None:
+    """Three pieces of a long utterance, a short one of another session after the first."""
+    heard: list[int] = []
+    first, go_on = threading.Event(), threading.Event()
+
+    def transcribe(pcm: bytes) -> str:
+        heard.append(len(pcm))
+        first.set()
+        assert go_on.wait(10)
+        return f"part {len(heard)}"
+
+    fake_engines.recogniser.transcribe = transcribe
+
+    async def said(websocket: ClientConnection, pcm: bytes) -> None:
+        session = {"type": "realtime", "audio": {"input": MANUAL}}
+        await websocket.send(json.dumps({"type": "session.update", "session": session}))
+        audio = base64.b64encode(pcm).decode()
+        await websocket.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+        await websocket.send('{"type":"input_audio_buffer.commit"}')
+        await until(websocket, "input_audio_buffer.committed")
+
+    async def talk(url: str) -> tuple[str, list[int]]:
+        async with connect(url + MODEL) as long, connect(url + MODEL) as short:
+            await said(long, sound(30_000))
+            await asyncio.to_thread(first.wait, 10)
+            await said(short, sound(1000))
+            go_on.set()
+            await until(short, TRANSCRIBED)
+            return (await until(long, TRANSCRIBED))[-1]["transcript"], heard
+
+    transcript, order = run(fake_engines, talk)
+    assert order.index(48_000) == 1
+    assert sum(order) == 31 * 48_000
+    assert max(order) <= 14 * 48_000
+    assert transcript == "part 1 part 3 part 4"
 
 
 def test_a_raising_engine_fails_one_response_and_logs_no_words(
