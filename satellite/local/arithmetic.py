@@ -15,7 +15,6 @@ _WORDS: Final = (
 _SMALL: Final = {word: value for value, word in enumerate(_WORDS.split())}
 _TENS_WORDS: Final = "twenty thirty forty fifty sixty seventy eighty ninety"
 _TENS: Final = {word: value * 10 for value, word in enumerate(_TENS_WORDS.split(), 2)}
-_BIG: Final = {"thousand": 1_000, "million": 1_000_000}
 _DIGITS: Final = re.compile(r"-?\d{1,12}(\.\d{1,12})?")
 _OPERATORS: Final[tuple[tuple[str, Callable[[Decimal, Decimal], Decimal]], ...]] = (
     (r"plus|added to|\+", operator.add),
@@ -49,20 +48,46 @@ def _fraction(parts: list[str]) -> Decimal | None:
 
 
 def _whole(parts: list[str]) -> Decimal | None:
-    total = group = 0
-    for part in parts:
-        if part == "hundred":
-            group = (group or 1) * 100
-        elif part in _BIG:
-            total, group = total + (group or 1) * _BIG[part], 0
-        elif part in ("and", "a"):
+    """Millions, thousands, the rest; None for words that make no one number ("one two three")."""
+    total = 0
+    for word, size in (("million", 1_000_000), ("thousand", 1_000), ("", 1)):
+        if word and word not in parts:
             continue
-        else:
-            value = _SMALL.get(part, _TENS.get(part))
-            if value is None:
-                return None
-            group += value
-    return Decimal(total + group) if parts else None
+        end = parts.index(word) if word else len(parts)
+        group, parts = parts[:end], parts[end + 1 :]
+        if total and group[:1] == ["and"]:
+            group = group[1:]
+        if not word and not group and total:
+            break
+        value = _below_thousand(group)
+        if not value and (value is None or total or word):
+            return None
+        total += value * size
+    return Decimal(total)
+
+
+def _below_thousand(parts: list[str]) -> int | None:
+    """'three hundred and six', 'a hundred', 'twelve hundred', 'twenty one', 'zero'."""
+    if "hundred" not in parts:
+        return _below_hundred(parts)
+    at = parts.index("hundred")
+    hundreds = 1 if parts[:at] in ([], ["a"]) else _below_hundred(parts[:at])
+    rest = parts[at + 1 :]
+    if rest[:1] == ["and"]:
+        rest = rest[1:] or ["and"]
+    units = _below_hundred(rest) if rest else 0
+    if not hundreds or units is None or (rest and not units):
+        return None
+    return hundreds * 100 + units
+
+
+def _below_hundred(parts: list[str]) -> int | None:
+    match parts:
+        case [word]:
+            return _SMALL.get(word, _TENS.get(word))
+        case [ten, unit] if ten in _TENS and 0 < _SMALL.get(unit, 0) < 10:
+            return _TENS[ten] + _SMALL[unit]
+    return None
 
 
 def answer(text: str) -> str | None:

@@ -228,12 +228,55 @@ def test_digits_and_operators(left: int, right: int) -> None:
         ("one million", 1_000_000),
         ("minus seven", -7),
         ("1,234", 1234),
+        ("one hundred", 100),
+        ("a hundred", 100),
+        ("twelve hundred", 1200),
+        ("one hundred and five thousand and twenty three", 105_023),
+        ("two million three hundred thousand", 2_300_000),
         ("nonsense", None),
         ("", None),
+        ("one two three", None),
+        ("twenty ten", None),
+        ("twenty thirty", None),
+        ("five twenty", None),
+        ("nineteen ninety", None),
+        ("one zero", None),
+        ("twenty zero", None),
+        ("hundred hundred", None),
+        ("one thousand two million", None),
+        ("two thousand three thousand", None),
+        ("and", None),
+        ("a", None),
+        ("one and two", None),
+        ("zero hundred", None),
+        ("minus minus one", None),
     ],
 )
 def test_number_words(words: str, value: int | None) -> None:
     assert arithmetic.number(words) == value
+
+
+@pytest.mark.parametrize("text", ["what is one two three plus one", "what is five twenty plus one"])
+def test_a_number_that_is_none_is_not_guessed(text: str) -> None:
+    assert arithmetic.answer(text) is None
+
+
+@given(st.integers(0, 999_999_999))
+def test_every_whole_number_is_read_as_it_is_spoken(value: int) -> None:
+    assert arithmetic.number(spelled(value)) == value
+
+
+def spelled(value: int) -> str:
+    """In English words, with "and" after the hundreds."""
+    for word, size in (("million", 1_000_000), ("thousand", 1000), ("hundred", 100)):
+        if value >= size:
+            rest = value % size
+            link = " and " if word == "hundred" and rest else " "
+            return f"{spelled(value // size)} {word}{link}{spelled(rest) if rest else ''}".strip()
+    if value < 20:
+        return list(arithmetic._SMALL)[value]
+    ten = list(arithmetic._TENS)[value // 10 - 2]
+    return ten if value % 10 == 0 else f"{ten}-{spelled(value % 10)}"
 
 
 @given(st.text())
