@@ -78,7 +78,7 @@ def _left_alone(config: Config) -> frozenset[str]:
     }
     if config.realtime.client_secret.used:
         return frozenset(unwritten)
-    if config.realtime.row.top_level:  # has voices of its own
+    if config.realtime.row.top_level or config.realtime.dialect == "beta":  # has other voices
         return frozenset(unwritten & {"voice"})
     return frozenset()
 
