@@ -197,9 +197,10 @@ def test_a_client_secret_leaves_alone_what_was_not_written() -> None:
     assert wanted["audio"]["input"].keys() == {"format", "transcription", "turn_detection"}
 
 
-def test_xai_has_voices_of_its_own() -> None:
-    assert session_setup.session(in_section("provider: xai, model: m")).left_alone == {"voice"}
-    assert not session_setup.session(in_section("provider: xai, model: m, voice: a")).left_alone
+@pytest.mark.parametrize("keys", ["provider: xai, model: m", "provider: local, dialect: beta"])
+def test_other_voices_than_ours_are_left_to_the_server(keys: str) -> None:
+    assert session_setup.session(in_section(keys)).left_alone == {"voice"}
+    assert not session_setup.session(in_section(f"{keys}, voice: a")).left_alone
 
 
 def test_everything_reaches_the_session() -> None:
