@@ -220,6 +220,7 @@ class _Server:
         try:
             admitted = self._admitted(websocket)
         except Closed as closed:
+            _log.info("connection refused: %s", closed.reason)
             await _close(websocket, closed)
             return
         self._open.add(websocket)
