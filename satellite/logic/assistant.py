@@ -20,6 +20,8 @@ from satellite.logic.talk import (
     open_turn,
     put,
     put_answer,
+    speaks_untold,
+    turn_heard,
     turn_with,
 )
 from satellite.logic.turn import (
@@ -40,72 +42,77 @@ LONGEST_RETRY_S: Final = 10.0  # nobody waits longer for an answer
 PASSING: Final = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded", "server_error"})
 
 
-def on_created(talk: Talk, response_id: str, now: float, settings: TalkSettings) -> Talk:
-    """An answer begins."""
+def on_created(talk: Talk, response_id: str, now: float, settings: TalkSettings) -> Step:
+    """An answer begins; one that nobody wants any more is stopped at once."""
     if turn_with(talk, response_id) is not None:
-        return talk
-    return _answering(talk, response_id, now, settings)[0]
+        return talk, ()
+    talk, turn = _waiting_for_it(talk, now, settings)
+    went_on = settings.session.manual and turn is not talk.turns[-1]
+    speaks = open_turn(talk) is not None or speaks_untold(talk, settings)
+    unwanted = turn.dropped or went_on or speaks
+    answer = Answer(response_id, interrupted=unwanted, deadline=now + STALL_S)
+    talk = put(talk, replace(turn, answer=answer))
+    return talk, (cmd.CancelResponse(response_id),) if unwanted else ()
 
 
-def _answering(
-    talk: Talk, response_id: str, now: float, settings: TalkSettings
-) -> tuple[Talk, Turn]:
-    """A new response belongs to the newest turn that the server ended and nobody answered."""
+def _waiting_for_it(talk: Talk, now: float, settings: TalkSettings) -> tuple[Talk, Turn]:
+    """A new response belongs to the turn that it was asked for.
+
+    Where the server ends the turns, that is the newest that nobody answered.
+    """
     waiting = [t for t in talk.turns if t.wants_answer]
-    for older in waiting[:-1]:
-        talk = put(talk, replace(older, unanswered=SUPERSEDED))
-    if waiting:
-        turn = waiting[-1]
-    else:
+    asked = [t for t in waiting if t.asked_at is not None] if settings.session.manual else []
+    if not waiting:
         talk, turn = begin(talk, None, now, settings)
-        turn = replace(turn, ended=True)
-    answer = Answer(response_id, interrupted=open_turn(talk) is not None)
-    turn = replace(turn, answer=replace(answer, deadline=now + STALL_S))
-    return put(talk, turn), turn
+        return talk, replace(turn, ended=True)
+    turn = (asked or waiting)[-1]
+    for older in waiting[: waiting.index(turn)]:
+        talk = put(talk, replace(older, unanswered=SUPERSEDED))
+    return talk, turn
 
 
 def _answer_of(
     talk: Talk, response_id: str, now: float, settings: TalkSettings
-) -> tuple[Talk, Turn, Answer]:
+) -> tuple[Talk, Turn, Answer, tuple[cmd.Command, ...]]:
     """Find the answer; one whose beginning we were not told begins here."""
-    known = turn_with(talk, response_id)
-    if known is not None and known.answer is not None and not known.gone:
-        return talk, known, known.answer
-    talk, turn = _answering(talk, response_id, now, settings)
+    talk, orders = on_created(talk, response_id, now, settings)
+    turn = turn_with(talk, response_id)
+    assert turn is not None
     assert turn.answer is not None
-    return talk, turn, turn.answer
+    return talk, turn, turn.answer, orders
 
 
-def on_text(talk: Talk, delta: ev.TextDelta, now: float, settings: TalkSettings) -> Talk:
+def on_text(talk: Talk, delta: ev.TextDelta, now: float, settings: TalkSettings) -> Step:
     """Words of an answer."""
-    talk, turn, answer = _answer_of(talk, delta.response_id, now, settings)
-    return put_answer(talk, turn, add_text(answer, delta), now)
+    talk, turn, answer, orders = _answer_of(talk, delta.response_id, now, settings)
+    return put_answer(talk, turn, add_text(answer, delta), now), orders
 
 
 def on_audio(talk: Talk, delta: ev.AudioDelta, now: float, settings: TalkSettings) -> Step:
     """Voice of an answer: play it, unless it was cut."""
     response_id = delta.response_id
-    talk, turn, answer = _answer_of(talk, response_id, now, settings)
+    talk, turn, answer, orders = _answer_of(talk, response_id, now, settings)
     if answer.interrupted or answer.status is not None:
-        return talk, ()
+        return talk, orders
     answer = add_audio(answer, delta)
     play = cmd.Play(response_id, delta.item_id, delta.content_index, delta.pcm)
     if answer.audio_ms <= LONGEST_ANSWER_MS:
         return put_answer(talk, turn, answer, now), (play,)
     cut = replace(answer, status="incomplete", reason="too_long")
-    orders = (play, cmd.CancelResponse(response_id), cmd.EndPlay(response_id))
-    return put_answer(talk, turn, cut, now), orders
+    end = (play, cmd.CancelResponse(response_id), cmd.EndPlay(response_id))
+    return put_answer(talk, turn, cut, now), end
 
 
 def on_done(talk: Talk, done: ev.ResponseDone, now: float, settings: TalkSettings) -> Step:
     """The server is done with an answer; a tool may have to run, or it must be asked again."""
     if done.status != "cancelled" and any(t.wants_answer for t in talk.turns):
-        talk = on_created(talk, done.response_id, now, settings)  # if we were not told of it
+        talk, _ = on_created(talk, done.response_id, now, settings)  # if we were not told of it
     turn = turn_with(talk, done.response_id)
-    if turn is None or turn.answer is None or turn.answer.status is not None or turn.gone:
+    if turn is None or turn.answer is None or turn.answer.status is not None:
         return talk, ()  # the end of an answer that was given up, or of one we never heard of
     answer = replace(turn.answer, status=done.status, reason=done.reason, usage=done.usage)
-    talk, orders = calling.begin(talk, _retried(talk, turn, answer, now), done.calls, now)
+    calls = done.calls if done.status == "completed" and not turn.dropped else ()
+    talk, orders = calling.begin(talk, _retried(talk, turn, answer, now), calls, now)
     turn = turn_with(talk, done.response_id) or turn
     talk = put_answer(talk, turn, answer, now)
     if answer.sounding and not answer.interrupted:
@@ -116,8 +123,9 @@ def on_done(talk: Talk, done: ev.ResponseDone, now: float, settings: TalkSetting
 def _retried(talk: Talk, turn: Turn, answer: Answer, now: float) -> Turn:
     """What passes by itself is asked again, once, and not before the server allows it (C51)."""
     again = answer.status == "failed" and answer.reason in PASSING and not answer.received
+    was_asked_again = any(each.status == "failed" for each in turn.earlier)
     wait_s = max(1.0, talk.reset_s)
-    if not again or turn.earlier or answer.interrupted or wait_s > LONGEST_RETRY_S:
+    if not again or was_asked_again or answer.interrupted or wait_s > LONGEST_RETRY_S:
         return turn
     return replace(turn, retry_at=now + wait_s)
 
@@ -140,7 +148,7 @@ def ask_again(talk: Talk, now: float) -> Step:
 
 def on_started(talk: Talk, response_id: str, at: float) -> Talk:
     """The first sample was played."""
-    turn = turn_with(talk, response_id)
+    turn = turn_heard(talk, response_id)
     if turn is None or turn.answer is None or turn.answer.audio_at is not None:
         return talk
     return put(talk, replace(turn, answer=replace(turn.answer, audio_at=at)))
@@ -149,7 +157,7 @@ def on_started(talk: Talk, response_id: str, at: float) -> Talk:
 def on_drained(talk: Talk, response_id: str, heard: bool, now: float) -> Talk:
     """The last sample was played."""
     talk = replace(talk, quiet_at=now + ECHO_TAIL_S)
-    turn = turn_with(talk, response_id)
+    turn = turn_heard(talk, response_id)
     if turn is None or turn.answer is None:
         return talk
     answer = replace(turn.answer, sounding=False)
@@ -164,8 +172,8 @@ def on_flushed(talk: Talk, event: ev.PlayoutFlushed, now: float) -> Step:
     """Tell the server what was heard of each item: all, a part, or nothing (C47)."""
     if event.played_ms > 0:
         talk = replace(talk, quiet_at=now + ECHO_TAIL_S)
-    turn = turn_with(talk, event.response_id)
-    if turn is None or turn.answer is None or not turn.answer.sounding:
+    turn = turn_heard(talk, event.response_id)
+    if turn is None or turn.answer is None:
         return talk, ()
     answer = flushed(turn.answer, event.item_id, event.played_ms)
     heard = min(event.played_ms, received_ms(answer, event.item_id))

@@ -27,7 +27,10 @@ TOO_MANY: Final = '{"error":"too many tool calls at once"}'
 
 def begin(talk: Talk, turn: Turn, calls: tuple[ev.ToolCall, ...], now: float) -> Step:
     """Run what the model asks for; what ran already in this session is not run again."""
-    fresh = [call for call in dict.fromkeys(calls) if call.call_id not in talk.ran]
+    named = {call.call_id: call for call in reversed(calls)}
+    fresh = [
+        named.pop(c.call_id) for c in calls if c.call_id in named and c.call_id not in talk.ran
+    ]
     waiting = tuple(
         Call(call, now + TOOL_S, None if n < MOST_CALLS else TOO_MANY)
         for n, call in enumerate(fresh)

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from typing import Final
 
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.session import Session
+
+_ABOUT_SESSIONS: Final = frozenset({"cannot_update_voice", "invalid_parameter"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,21 @@ def refused(settled: Settled, error: ev.ServerError) -> Settled:
         return settled
     if error.code == "cannot_update_voice":  # the next session can
         return replace(settled, asked=None, spoke=True)
-    names = ", ".join(_named(has, asked))
-    voice = settled.wanted.voice if asked.voice == has.voice else has.voice
-    complaint = f"the server refused a change of {names}: {error.message}"
-    return replace(settled, wanted=replace(has, voice=voice), asked=None, complaint=complaint)
+    names = _named(has, asked)
+    complaint = f"the server refused a change of {', '.join(names)}: {error.message}"
+    stale = [name for name in names if getattr(settled.wanted, name) == getattr(asked, name)]
+    wanted = replace(settled.wanted, **{name: getattr(has, name) for name in stale})
+    return replace(settled, wanted=wanted, asked=None, complaint=complaint)
+
+
+def is_about(settled: Settled, error: ev.ServerError) -> bool:
+    """True where an error refuses the update that is under way; not every server says which."""
+    if error.event_id is not None:
+        return error.event_id == settled.name
+    if settled.asked is None or error.kind != "invalid_request_error":
+        return False
+    about_session = (error.param or "").startswith("session") or error.code in _ABOUT_SESSIONS
+    return settled.updates == 0 or about_session
 
 
 def is_overdue(settled: Settled, now: float, patience_s: float) -> bool:

@@ -6,6 +6,7 @@ a server's milliseconds say nothing about the time of day without the table kept
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,9 +14,12 @@ from satellite.model.audio import RATE, SAMPLE_BYTES
 
 MOST: Final = 40  # pieces remembered: more than one turn can reach back over
 MOST_SPEECH: Final = 200
+MARKS: Final = 5  # ends of turns that are compared
 SURE_MS: Final = 5000.0
-MISTAKES: Final = (1 / 3, 0.5, 2 / 3, 1.5, 44.1 / 24, 2.0, 3.0)  # 8, 12, 16, 36, 44.1, 48, 72 kHz
-JITTER_S: Final = 0.25  # pieces that follow each other closer than this are one
+LATE_MS: Final = 400.0  # of sound goes out before the end of a turn is heard of, or not
+MISTAKES: Final = (1 / 3, 0.5, 24 / 44.1, 2 / 3, 1.5, 44.1 / 24, 2.0, 3.0)
+"""What 8, 12, 16, 36, 44.1, 48 and 72 kHz make of 24, taken for it, or it for them."""
+JITTER_S: Final = 0.25  # sound of one utterance that comes closer than this is one piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,12 @@ class Clock:
     pieces: tuple[Piece, ...] = ()
     speech: tuple[tuple[float, float], ...] = ()
     marks: tuple[tuple[float, float], ...] = ()  # our and the server's time at ends of turns
+    begun: tuple[float, ...] = ()  # when the first sounds of utterances were captured
+
+
+def opened(clock: Clock, at: float) -> Clock:
+    """Note that sound captured at ``at`` is the first of an utterance: a gap may be before it."""
+    return replace(clock, begun=(*clock.begun[-MOST + 1 :], at))
 
 
 def sent(clock: Clock, pcm_bytes: int, at: float | None, speech_ms: int, now: float) -> Clock:
@@ -45,7 +55,8 @@ def sent(clock: Clock, pcm_bytes: int, at: float | None, speech_ms: int, now: fl
     begun = (now if at is None else at) - length_ms / 1000
     last = clock.pieces[-1] if clock.pieces else None
     real = at is not None
-    if last is not None and last.real == real and abs(_ends(last) - begun) < JITTER_S:
+    goes_on = last is not None and last.real == real and abs(_ends(last) - begun) < JITTER_S
+    if last is not None and goes_on and at not in clock.begun:
         pieces = (*clock.pieces[:-1], replace(last, end_ms=end))
     else:
         pieces = (*clock.pieces[-MOST + 1 :], Piece(start, end, begun, real))
@@ -86,19 +97,29 @@ def _joined(
 
 def marked(clock: Clock, end_ms: float) -> Clock:
     """Note how far the server's clock was when it ended a turn."""
-    return replace(clock, marks=(*clock.marks[-3:], (clock.sent_ms, end_ms)))
+    return replace(clock, marks=(*clock.marks[-MARKS + 1 :], (clock.sent_ms, end_ms)))
 
 
 def wrong_rate(clock: Clock) -> float | None:
     """How fast the server's clock runs against ours, where that is a known mistake; else None.
 
     A server may count otherwise than by samples; so only a speed that a wrong sample rate makes,
-    held over several turns, is one.
+    the same over several turns, is one.
     """
-    if len(clock.marks) < 4:
+    if len(clock.marks) < MARKS:
         return None
     (sent_first, end_first), (sent_last, end_last) = clock.marks[0], clock.marks[-1]
     if sent_last - sent_first < SURE_MS:
         return None
     speed = (end_last - end_first) / (sent_last - sent_first)
-    return next((known for known in MISTAKES if abs(speed / known - 1) < 0.04), None)
+    known = next((known for known in MISTAKES if abs(speed / known - 1) < 0.04), None)
+    return known if known is not None and _is_steady(clock, known) else None
+
+
+def _is_steady(clock: Clock, speed: float) -> bool:
+    """True where each turn was as fast; its end is told a little later than it was sent."""
+    for before, after in itertools.pairwise(clock.marks):
+        counted, expected = after[1] - before[1], (after[0] - before[0]) * speed
+        if abs(counted - expected) > LATE_MS + expected / 20:
+            return False
+    return True

@@ -18,10 +18,13 @@ from satellite.logic.talk import (
     Step,
     Talk,
     TalkSettings,
+    is_past,
     is_responding,
     is_sounding,
     open_turn,
     put,
+    retire,
+    speaks_untold,
 )
 from satellite.model import commands as cmd
 from satellite.model import events as ev
@@ -31,7 +34,8 @@ from satellite.model.audio import Instant, silence
 def step(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> Step:
     """Move by one fact and say what must be done about it."""
     talk, orders = _decide(talk, event, now, settings)
-    talk, called = calling.finish(talk, now.mono)
+    waits = speaks_untold(talk, settings)
+    talk, called = (talk, ()) if waits else calling.finish(talk, now.mono)
     talk, published = settle(talk, now, settings)
     talk, steering = steer(talk, now.mono, settings)
     return talk, (*orders, *called, *published, *steering)
@@ -93,12 +97,19 @@ def _on_server(talk: Talk, said: ev.ServerEvent, now: float, settings: TalkSetti
 
 def _on_answer(talk: Talk, said: ev.ServerEvent, now: float, settings: TalkSettings) -> Step:
     match said:
+        case (
+            ev.ResponseCreated(response_id)
+            | ev.AudioDelta(response_id)
+            | ev.TextDelta(response_id)
+            | ev.ResponseDone(response_id)
+        ) if is_past(talk, response_id):
+            return talk, ()
         case ev.ResponseCreated(response_id):
-            return assistant.on_created(talk, response_id, now, settings), ()
+            return assistant.on_created(talk, response_id, now, settings)
         case ev.AudioDelta():
             return assistant.on_audio(talk, said, now, settings)
         case ev.TextDelta():
-            return assistant.on_text(talk, said, now, settings), ()
+            return assistant.on_text(talk, said, now, settings)
         case ev.ResponseDone():
             return assistant.on_done(talk, said, now, settings)
         case _:
@@ -107,12 +118,14 @@ def _on_answer(talk: Talk, said: ev.ServerEvent, now: float, settings: TalkSetti
 
 def _on_tick(talk: Talk, now: float, settings: TalkSettings) -> Step:
     """When nothing comes."""
-    talk, again = assistant.ask_again(calling.expire(talk, now), now)
+    talk, speaks = calling.expire(talk, now), speaks_untold(talk, settings)
+    talk, again = (talk, ()) if speaks else assistant.ask_again(talk, now)
     silence_ms = settings.session.silence_duration_ms
     orders: list[cmd.Command] = [*again]
     for turn in talk.turns:
         newer = any(other.opened_at > turn.opened_at for other in talk.turns)
-        room = overdue.Room(talk.gate_open, talk.sent_at, silence_ms, is_responding(talk))
+        busy = speaks or is_responding(talk)
+        room = overdue.Room(talk.gate_open, talk.sent_at, silence_ms, busy)
         after, more = overdue.watch(turn, room, now, user_went_on=newer)
         talk = put(talk, after)
         orders += more
@@ -127,7 +140,7 @@ def settle(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
         talk = put(replace(talk, counted=counted), after)
         if after.is_over:
             talk = replace(talk, said=history.remember(talk.said, after, now.mono))
-            talk = replace(talk, turns=tuple(t for t in talk.turns if t.turn_id != after.turn_id))
+            talk = retire(talk, after)
         orders += [cmd.Publish(record) for record in records]
     return talk, tuple(orders)
 
@@ -150,9 +163,11 @@ def steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
 
 
 def _ask(talk: Talk, now: float, settings: TalkSettings) -> tuple[Talk, list[cmd.Command]]:
-    """Where we end the turns we also ask for the answer, one at a time (C49)."""
+    """Where we end the turns we also ask for the answer, one at a time (C49), to all of it."""
     due = [t for t in talk.turns if t.committed and t.wants_answer and t.asked_at is None]
-    if not settings.session.manual or not due or is_responding(talk):
+    busy = is_responding(talk) or speaks_untold(talk, settings)
+    busy = busy or any(t.awaiting for t in talk.turns)
+    if not settings.session.manual or not due or busy:
         return talk, []
     return put(talk, replace(due[-1], asked_at=now)), [cmd.CreateResponse()]
 

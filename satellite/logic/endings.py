@@ -31,6 +31,8 @@ def give_up_utterance(
         talk, turn = begin(talk, None, now.mono, settings)
         talk = put(talk, replace(turn, ended=True, unanswered=reason))
     goes_on = talk.gate_open and utterance == talk.utterances
+    newest = utterance == talk.utterances
+    talk = replace(talk, unclaimed=talk.unclaimed and not newest)
     return settle(replace(talk, discarding=talk.discarding or goes_on), now, settings)
 
 
@@ -49,7 +51,7 @@ def lose_session(talk: Talk, reason: str, now: Instant, settings: TalkSettings) 
                 orders.append(cmd.EndPlay(lost.answer.response_id))
             lost = replace(lost, answer=fail_answer(lost.answer, reason, now.mono))
         talk = put(talk, lost)
-    talk = replace(talk, clock=Clock(), ran=(), reset_s=0.0, uncommitted_ms=0)
+    talk = replace(talk, clock=Clock(), ran=(), past=(), reset_s=0.0, uncommitted_ms=0)
     talk, published = settle(talk, now, settings)
     talk, steering = steer(talk, now.mono, settings)
     return talk, (*orders, *published, *steering)

@@ -18,12 +18,15 @@ OLDEST_S: Final = 600.0
 
 
 def remember(said: tuple[Said, ...], turn: Turn, now: float) -> tuple[Said, ...]:
-    """Add the words of a turn that is over."""
+    """Add the words of a turn that is over; what nobody said is not told, nor its answer."""
     fresh: list[Said] = []
-    if turn.outcome == "final" and turn.transcript and not turn.suspect:
+    if turn.suspect:
+        return said
+    if turn.outcome == "final" and turn.transcript:
         fresh.append(Said("user", turn.transcript[:MOST_CHARACTERS], now))
     for answer in turn.all_answers:
-        text = spoken_text(answer) if answer.interrupted else answer.text
+        whole = not answer.interrupted and answer.heard_ms == answer.audio_ms
+        text = answer.text if whole else spoken_text(answer)
         if text:
             fresh.append(Said("assistant", text[:MOST_CHARACTERS], now))
     return _bounded((*said, *fresh)[-MOST_TEXTS:])

@@ -166,14 +166,30 @@ def step(
         case ev.LinkDown() if link.phase is not Phase.DOWN:
             return _on_down(link, event, now.mono, settings), ()
         case ev.ChangeRequested(session):
-            return _change(replace(link.settled, wanted=session, complaint=None), link, now.mono)
-        case ev.Tick() if change.is_overdue(link.settled, now.mono, settings.connect_timeout_s):
+            return _on_wish(link, session, now.mono)
+        case ev.Tick() if _is_change_overdue(link, now.mono, settings):
             why = "the server never confirmed a change of settings"
             return restart(link, now.mono, settings, why)
         case ev.Tick() if link.deadline is not None and now.mono >= link.deadline:
             return _on_deadline(link, now.mono, settings)
         case _:
             return link, ()
+
+
+def _on_wish(link: Link, session: Session, now: float) -> Step:
+    """A person acts: change it, or try again at once what was refused until somebody does (C7).
+
+    The kind of session is settled by the address, and stays.
+    """
+    session = replace(session, kind=link.settled.wanted.kind)
+    if link.refusal is not None and link.refusal.again is Again.SLOWLY:
+        link = replace(link, deadline=now if link.phase is Phase.DOWN else link.deadline)
+    return _change(replace(link.settled, wanted=session, complaint=None), link, now)
+
+
+def _is_change_overdue(link: Link, now: float, settings: LinkSettings) -> bool:
+    patience_s = settings.connect_timeout_s
+    return link.phase is Phase.READY and change.is_overdue(link.settled, now, patience_s)
 
 
 def _change(settled: Settled, link: Link, now: float) -> Step:
@@ -220,7 +236,7 @@ def _on_server(
         case ev.SessionUpdated() if link.settled.asked is not None:
             settled = change.confirmed(link.settled, said.effective, settings.compare)
             return _change(settled, link, now.mono)
-        case ev.ServerError(event_id=name) if name is not None and name == link.settled.name:
+        case ev.ServerError() if _is_about_settings(link, said):
             return _on_refused_settings(link, said, now.mono, settings)
         case ev.ServerError() if link.phase is not Phase.READY:
             return replace(link, error=said), ()
@@ -275,6 +291,10 @@ def _on_ready(
     return ready, tuple(orders)
 
 
+def _is_about_settings(link: Link, error: ev.ServerError) -> bool:
+    return link.phase in {Phase.CONFIGURING, Phase.READY} and change.is_about(link.settled, error)
+
+
 def _on_refused_settings(
     link: Link, error: ev.ServerError, now: float, settings: LinkSettings
 ) -> Step:
@@ -284,8 +304,11 @@ def _on_refused_settings(
     where = f" ({error.param})" if error.param else ""
     detail = f"the server refused the session's settings{where}: {error.message}"
     fix = "change that key below realtime: in the configuration and restart"
-    proven = link.settled.proven
-    if proven is not None and proven != link.settled.wanted:  # what worked before will again
+    proven, wanted = link.settled.proven, link.settled.wanted
+    if error.kind == "server_error" or wanted != link.settled.asked:  # not the last word on them
+        refusal = Refusal("session_refused", detail, fix, Again.BACKOFF)
+        return _give_up(link, refusal, now, settings)
+    if proven is not None and proven != wanted:  # what worked before will again
         settled = replace(link.settled, wanted=proven, complaint=detail)
         refusal = Refusal("session_refused", detail, fix, Again.BACKOFF)
         return _give_up(replace(link, settled=settled), refusal, now, settings)

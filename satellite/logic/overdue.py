@@ -27,7 +27,7 @@ class Room:
     gate_open: bool
     sent_at: float
     silence_ms: int
-    responding: bool = False  # the server makes an answer, or was asked for one
+    responding: bool = False  # no answer can be asked for: one is made, or the user speaks
 
 
 Watched = tuple[Turn, tuple[cmd.Command, ...]]
@@ -42,11 +42,15 @@ def watch(turn: Turn, room: Room, now: float, *, user_went_on: bool) -> Watched:
     """Act on what is overdue. ``user_went_on``: a newer turn has begun since."""
     if not turn.ended:
         return _watch_open(turn, room, now)
+    if turn.awaiting and turn.commit_at is None:
+        return turn, ()  # it waits for a session; the link bounds that
     since = turn.stopped_at if turn.stopped_at is not None else turn.opened_at
+    since = max(since, turn.commit_at or since)
     if now - since > TRANSCRIPT_S:
         owed = turn.outcome is None
         turn = lose_transcript(turn, "timeout")
         if owed and not turn.answers:
+            turn = replace(turn, unanswered="timeout")
             return turn, (cmd.Restart("the server gave no transcript"),)
     if turn.answer is not None:
         return _watch_answer(turn, turn.answer, now)
@@ -58,6 +62,8 @@ def watch(turn: Turn, room: Room, now: float, *, user_went_on: bool) -> Watched:
 def _watch_for_answer(
     turn: Turn, room: Room, now: float, since: float, *, user_went_on: bool
 ) -> Watched:
+    if turn.dropped:  # an answer that comes all the same must still be known
+        return (replace(turn, unanswered="phantom") if now - since > ANSWER_S else turn), ()
     if turn.nudges == 2 and turn.committed and now > turn.deadline and not room.responding:
         return replace(nudged(turn, 3, now), asked_at=now), (cmd.CreateResponse(),)
     if turn.utterance is not None and turn.asked_at is None and room.responding:

@@ -68,6 +68,9 @@ _BY_CODE: Final[dict[str, tuple[str, str, Again]]] = {
     "beta_api_shape_disabled": ("realtime_refused", _BETA, Again.SLOWLY),
     "session_expired": ("realtime_unreachable", _SERVER, Again.NOW),
     "client_secret": ("realtime_auth", _LENDER, Again.BACKOFF),
+    "rate_limit_exceeded": ("realtime_busy", _SERVER, Again.BACKOFF),
+    "inference_rate_limit_exceeded": ("realtime_busy", _SERVER, Again.BACKOFF),
+    "server_error": ("realtime_unreachable", _SERVER, Again.BACKOFF),
     "session_limit_reached": ("realtime_busy", _SERVER, Again.BACKOFF),
 }
 _BY_CLOSE: Final[dict[int, tuple[str, str, Again]]] = {

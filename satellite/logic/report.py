@@ -85,7 +85,8 @@ def tell(
         turn = replace(turn, told_transcript=True)
     done = turn.answer is not None and turn.answer.is_over and turn.retry_at is None
     if turn.answer is not None and done and not turn.told_answer:
-        if turn.answer.text or turn.answer.status in {"failed", "incomplete"}:
+        worth = turn.answer.text or turn.answer.status in {"failed", "incomplete"}
+        if worth and not turn.dropped:
             counted, envelope = _envelope(counted, turn, now, settings)
             records.append(_response(turn.answer, envelope))
         turn = replace(turn, told_answer=True)
@@ -152,16 +153,16 @@ def _kind(answer: Answer) -> Literal["completed", "cancelled", "incomplete", "fa
 def _turn(
     counted: Counted, turn: Turn, envelope: _Envelope, settings: ReportSettings
 ) -> rec.TurnRecord:
-    answer, answers = turn.answer, turn.all_answers
+    answers = turn.all_answers
     spoken = next((each.audio_at for each in answers if each.audio_at is not None), None)
     cost = _cost(turn, settings)
     return rec.TurnRecord(
         **envelope,
         event_type=_ending(turn),
         item_id=turn.item_id,
-        transcript=turn.transcript,
+        transcript=None if turn.dropped else turn.transcript,
         suspect=turn.suspect,
-        response=" ".join(each.text for each in answers if each.text) or None,
+        response=None if turn.dropped else " ".join(a.text for a in answers if a.text) or None,
         tools=turn.tools,
         speech_s=counted.speech_ms / 1000,
         sent_s=round(seconds_of(counted.sent_bytes), 3),
@@ -171,8 +172,16 @@ def _turn(
         tokens=_tokens([each.usage for each in answers if each.usage is not None]),
         cost_usd=round(cost.usd, 6) if cost is not None else None,
         cost_exact=cost is None or cost.exact,
-        reason=turn.unanswered or (answer.reason if answer else None),
+        reason=_reason(turn),
     )
+
+
+def _reason(turn: Turn) -> str | None:
+    if turn.dropped:
+        return "phantom"
+    if turn.unanswered is not None or turn.answers:
+        return turn.unanswered or (turn.answer.reason if turn.answer else None)
+    return None if turn.outcome in {"final", "empty"} else turn.transcript_reason
 
 
 def _cost(turn: Turn, settings: ReportSettings) -> price.Cost | None:

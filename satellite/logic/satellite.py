@@ -75,7 +75,7 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
     for follow in (_rotate, _give_up_stale):
         after, more = follow(after, now, settings)
         orders = (*orders, *more)
-    talk = talk_.count_sent(after.talk, orders, now.mono)
+    talk = talk_.note_sent(after.talk, orders, now.mono)
     return _show(replace(after, talk=talk), orders, now)
 
 
@@ -92,7 +92,12 @@ def _of_session(settings: Settings, link: Link) -> Settings:
     session = link.settled.has if link.phase is Phase.READY else link.settled.wanted
     if session == settings.talk.session:
         return settings
-    return replace(settings, talk=replace(settings.talk, session=session))
+    configured, report = settings.link.session, settings.talk.report
+    if session.language != configured.language:
+        report = replace(report, language=session.language)
+    if session.transcription_model != configured.transcription_model:
+        report = replace(report, transcript_price=None)  # it is not known here
+    return replace(settings, talk=replace(settings.talk, session=session, report=report))
 
 
 def _hear(state: State, event: ev.Heard, now: Instant, settings: Settings) -> Step:
@@ -138,6 +143,8 @@ def _couple(state: State, order: cmd.Command, now: Instant, settings: Settings) 
             link, orders = link_.restart(state.link, now.mono, settings.link, why)
         case cmd.CommitInput() | cmd.ClearInput():
             link, orders = link_.end_utterance(state.link, state.talk.utterances, order)
+        case _ if isinstance(order, cmd.LinkCommand) and state.link.phase is not Phase.READY:
+            return state, ()  # the session it was meant for has just ended
         case _:
             return state, (order,)
     return replace(state, link=link), orders
@@ -157,18 +164,24 @@ def _lose_session(
 ) -> Step:
     if before.phase is not Phase.READY or after.link.phase is Phase.READY:
         return after, orders
-    talk, lost = endings.lose_session(after.talk, endings.LOST, now, settings.talk)
     if after.link.rested:
-        talk = replace(talk, said=())
+        after = replace(after, talk=_rested(after.talk))
+    talk, lost = endings.lose_session(after.talk, endings.LOST, now, settings.talk)
     return replace(after, talk=talk), (*orders, *lost)
+
+
+def _rested(talk: Talk) -> Talk:
+    """Nobody has spoken for a while: that conversation is over, and a cough was no turn."""
+    return replace(talk, said=(), unclaimed=False)
 
 
 def _rotate(state: State, now: Instant, settings: Settings) -> Step:
     link, busy = state.link, talk_.is_busy(state.talk)
     if link.phase is not Phase.READY or not rotation.is_due(link.life, now.mono, busy=busy):
         return state, ()
-    talk, lost = endings.lose_session(state.talk, ROTATED, now, settings.talk)
-    used = talk.sent_at >= link.ready_at
+    used = state.talk.sent_at >= link.ready_at
+    talk = state.talk if busy else replace(state.talk, unclaimed=False)
+    talk, lost = endings.lose_session(talk if used else _rested(talk), ROTATED, now, settings.talk)
     link, orders = (link_.rotate if used else link_.rest)(link, now.mono, settings.link)
     return replace(state, link=link, talk=talk), (*lost, *orders)
 

@@ -17,6 +17,7 @@ from satellite.model.session import Session
 
 STALL_S: Final = 20.0  # reliability F31: longest pause within an answer
 MOST_TURNS: Final = 20  # a server that invents turns makes no more than this
+MOST_PAST: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Talk:
     quiet_at: float = 0.0  # until when the room still rings from the speaker
     reset_s: float = 0.0  # the server's last word on when its rate limit is whole again
     ran: tuple[str, ...] = ()  # ids of the tool calls of this session, newest last
+    past: tuple[str, ...] = ()  # ids of this session's items and answers that are over
     held: bool = False  # the last orders given to the capture thread
     shut: bool = False
     paused: bool = False
@@ -87,8 +89,30 @@ def is_responding(talk: Talk) -> bool:
     )
 
 
-def count_sent(talk: Talk, orders: tuple[cmd.Command, ...], now: float) -> Talk:
-    """Count the sound that really goes to the server, silence of our own included (C33)."""
+def speaks_untold(talk: Talk, settings: TalkSettings) -> bool:
+    """True while the user speaks and no server will say so, because we end the turns."""
+    return settings.session.manual and talk.gate_open and not talk.discarding
+
+
+def is_past(talk: Talk, name: str) -> bool:
+    """True for an item or an answer of which everything was told: what still comes is late."""
+    return name in talk.past or any(
+        answer.response_id == name for turn in talk.turns for answer in turn.earlier
+    )
+
+
+def retire(talk: Talk, turn: Turn) -> Talk:
+    """Forget a turn that is over, but for its ids; those of a session that is gone mean nothing."""
+    talk = replace(talk, turns=tuple(t for t in talk.turns if t.turn_id != turn.turn_id))
+    if turn.gone:
+        return talk
+    names = [answer.response_id for answer in turn.all_answers]
+    names += [turn.item_id] if turn.item_id is not None else []
+    return replace(talk, past=(*talk.past, *names)[-MOST_PAST:])
+
+
+def note_sent(talk: Talk, orders: tuple[cmd.Command, ...], now: float) -> Talk:
+    """Note what really goes to the server: sound, our own silence included (C33), and commits."""
     for order in orders:
         if isinstance(order, cmd.AppendAudio):
             size = len(order.pcm)
@@ -96,7 +120,11 @@ def count_sent(talk: Talk, orders: tuple[cmd.Command, ...], now: float) -> Talk:
                 talk,
                 counted=talk.counted.sent(size),
                 clock=clock.sent(talk.clock, size, order.at, order.speech_ms, now),
+                sent_at=now,
             )
+        elif isinstance(order, cmd.CommitInput):
+            waiting = [t for t in talk.turns if t.awaiting and t.commit_at is None]
+            talk = put(talk, replace(waiting[0], commit_at=now)) if waiting else talk
     return talk
 
 
@@ -127,8 +155,18 @@ def turn_of(talk: Talk, item_id: str) -> Turn | None:
 
 
 def turn_with(talk: Talk, response_id: str) -> Turn | None:
-    """The turn that a response answers."""
-    return next((t for t in talk.turns if t.answer and t.answer.response_id == response_id), None)
+    """The turn that a response of this session answers."""
+    return next((t for t in _answered(talk, response_id) if not t.gone), None)
+
+
+def turn_heard(talk: Talk, response_id: str) -> Turn | None:
+    """The turn whose answer of that name the speaker has; its session may be gone."""
+    turns = _answered(talk, response_id)
+    return next((t for t in turns if t.answer is not None and t.answer.sounding), None)
+
+
+def _answered(talk: Talk, response_id: str) -> list[Turn]:
+    return [t for t in talk.turns if t.answer and t.answer.response_id == response_id]
 
 
 def open_turn(talk: Talk) -> Turn | None:

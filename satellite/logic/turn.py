@@ -82,6 +82,7 @@ class Turn:
     answers: bool = True  # False where the session only writes down
     utterance: int | None = None  # of our own, where we end the turns
     awaiting: bool = False  # we have committed it; the server has not named it yet
+    commit_at: float | None = None  # when our commit went to the server
     start_ms: int | None = None
     end_ms: int | None = None
     ended: bool = False  # the server ended it, or we did
@@ -96,6 +97,7 @@ class Turn:
     language: str | None = None
     transcript_usage: ev.TranscriptUsage | None = None
     suspect: bool = False  # there is reason to doubt that a person said it
+    dropped: bool = False  # nobody said it: neither it nor its answer is for anybody
     told_transcript: bool = False  # published
     told_answer: bool = False
     answer: Answer | None = None
@@ -151,7 +153,8 @@ def abandon(turn: Turn, reason: str, now: float) -> Turn:
     """The server will say nothing more about it; an answer that has begun is left as it is."""
     turn = lose_transcript(turn, reason)
     turn = replace(turn, ended=True, stopped_at=turn.stopped_at or now, calls=(), retry_at=None)
-    if turn.answer is None and turn.answers:
+    written = not turn.answers and turn.outcome in {"final", "empty"}
+    if turn.answer is None and not written:
         turn = replace(turn, unanswered=turn.unanswered or reason)
     return turn
 

@@ -12,7 +12,17 @@ from typing import Final
 
 from satellite.logic import clock, overdue
 from satellite.logic.phantom import doubt
-from satellite.logic.talk import Step, Talk, TalkSettings, begin, interrupt, open_turn, put, turn_of
+from satellite.logic.talk import (
+    Step,
+    Talk,
+    TalkSettings,
+    begin,
+    interrupt,
+    is_past,
+    open_turn,
+    put,
+    turn_of,
+)
 from satellite.logic.turn import SUPERSEDED, Outcome, Turn, abandon
 from satellite.model import commands as cmd
 from satellite.model import events as ev
@@ -45,7 +55,7 @@ def hear(talk: Talk, heard: ev.Heard, now: float, settings: TalkSettings) -> Tal
     talk = replace(
         talk,
         counted=talk.counted.heard(heard.speech_ms),
-        sent_at=now,
+        clock=clock.opened(talk.clock, now) if first else talk.clock,
         opened_at=now if first else talk.opened_at,
         opened_ms=0 if first else talk.opened_ms + length_ms,
         uncommitted_ms=talk.uncommitted_ms + length_ms,
@@ -116,7 +126,7 @@ def on_speech_started(
     talk: Talk, said: ev.SpeechStarted, now: float, settings: TalkSettings
 ) -> Step:
     """The server hears the user: a turn begins, and nothing more is played."""
-    if turn_of(talk, said.item_id) is not None:
+    if turn_of(talk, said.item_id) is not None or is_past(talk, said.item_id):
         return talk, ()
     for turn in talk.turns:
         if not turn.ended:  # the server has one open turn; it will never end this one
@@ -141,6 +151,8 @@ def on_speech_stopped(
 
 def on_committed(talk: Talk, item_id: str, now: float, settings: TalkSettings) -> Talk:
     """An item exists: of a turn that we know, that we committed, or that nobody announced."""
+    if is_past(talk, item_id):
+        return talk
     turn = turn_of(talk, item_id) or next((t for t in talk.turns if t.awaiting), None)
     if turn is None:  # some servers forget speech_started, some say speech_stopped twice
         talk, turn = begin(talk, item_id, now, settings)
@@ -162,6 +174,8 @@ def on_refused_commit(talk: Talk) -> Talk:
 
 def on_idle_timeout(talk: Talk, item_id: str, now: float, settings: TalkSettings) -> Step:
     """An item made of silence: nobody said it, whatever its transcript will be (C52)."""
+    if is_past(talk, item_id):
+        return talk, ()
     talk, turn = begin(talk, item_id, now, settings)
     turn = replace(turn, ended=True, stopped_at=now, suspect=True, told_transcript=True)
     turn = replace(turn, outcome="missing", transcript_reason="idle_timeout")
@@ -189,14 +203,15 @@ def on_transcript(talk: Talk, said: ev.UserTranscript, now: float, settings: Tal
     )
     if why is None or not settings.drop_phantoms:
         return put(talk, turn), ()
-    return _drop(talk, replace(turn, told_transcript=True))
+    return _drop(talk, replace(turn, told_transcript=True, dropped=True), settings)
 
 
-def _drop(talk: Talk, turn: Turn) -> Step:
-    """Nobody asked: the answer to it is not for anybody."""
-    if turn.answer is None:
-        return put(talk, replace(turn, unanswered="phantom")), ()
+def _drop(talk: Talk, turn: Turn, settings: TalkSettings) -> Step:
+    """Nobody asked: the answer to it is not for anybody, if it can still be stopped."""
     answer = turn.answer
+    if answer is None:
+        comes = turn.answers and (turn.asked_at is not None or not settings.session.manual)
+        return put(talk, turn if comes else replace(turn, unanswered="phantom")), ()
     if answer.is_over or answer.interrupted:
         return put(talk, turn), ()
     orders: list[cmd.Command] = []

@@ -143,18 +143,23 @@ class World:
                     self.gate.shut_off(on)
                 case cmd.Play() | cmd.EndPlay() | cmd.FlushPlayout():
                     self.speaker.order(order)
-                case cmd.Connect(link):
-                    self.server.connect(link)
-                case cmd.Disconnect():
-                    self.server.gone()
-                case cmd.AnnounceOnline() | cmd.PauseRecording():
-                    pass
                 case cmd.RunTool(call):
                     self.run_tool(call)
+                case cmd.AnnounceOnline() | cmd.PauseRecording():
+                    pass
                 case cmd.Restart() | cmd.Exit():
                     raise AssertionError(f"{order} must not leave the step")
                 case _:
-                    self.server.receive(order)
+                    self.carry_to_server(order)
+
+    def carry_to_server(self, order: cmd.Command) -> None:
+        match order:
+            case cmd.Connect(link):
+                self.server.connect(link)
+            case cmd.Disconnect():
+                self.server.gone()
+            case _:
+                self.server.receive(order)
 
     def run_tool(self, call: ev.ToolCall) -> None:
         assert call.call_id not in self.tools, "a tool ran twice"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from satellite.logic import satellite as logic
@@ -13,6 +13,8 @@ from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import Instant, silence
+from satellite.model.models import Price, TranscriptPrice
+from satellite.model.session import Session
 
 WALL = 1_795_248_000.0  # 2026-11-21T08:00:00Z
 VOICE = silence(200)
@@ -20,18 +22,35 @@ VOICE = silence(200)
 T = TypeVar("T")
 
 
-def settings(*, half_duplex: bool = True, recording: bool = False) -> logic.Settings:
+def settings(
+    *,
+    half_duplex: bool = True,
+    recording: bool = False,
+    session: Session | None = None,
+    drop_phantoms: bool = False,
+    price: Price | None = None,
+    transcript_price: TranscriptPrice | None = None,
+    idle_close_s: float = 300,
+) -> logic.Settings:
     return logic.Settings(
         link=LinkSettings(
             connect_timeout_s=10,
-            idle_close_s=300,
+            idle_close_s=idle_close_s,
             uniform=lambda low, high: high,
+            session=session or Session(),
             compare=lambda session, effective: effective or (),  # a test says what differs
         ),
         talk=TalkSettings(
-            report=ReportSettings(boot="boot", device_id="kitchen", language="en"),
+            report=ReportSettings(
+                boot="boot",
+                device_id="kitchen",
+                language="en",
+                price=price,
+                transcript_price=transcript_price,
+            ),
             half_duplex=half_duplex,
             recording=recording,
+            drop_phantoms=drop_phantoms,
         ),
     )
 
@@ -74,12 +93,49 @@ class Stage:
             fresh += self.tell(ev.Tick(self.now))
         return fresh
 
-    def ready(self) -> Stage:
+    @property
+    def session(self) -> Session:
+        return self.settings.link.session
+
+    def ready(self, expires_at: float | None = None) -> Stage:
         """A microphone that works and a session that is configured."""
         self.start()
         self.tell(ev.MicReady())
-        self.server(ev.SessionCreated("realtime", None), ev.SessionUpdated())
+        self.open(expires_at)
         return self
+
+    def open(self, expires_at: float | None = None) -> list[cmd.Command]:
+        """The server opens a session and takes its settings."""
+        created = ev.SessionCreated(self.session.kind, expires_at)
+        return self.server(created, ev.SessionUpdated())
+
+    def lose(self) -> list[cmd.Command]:
+        """The connection breaks."""
+        return self.tell(ev.LinkDown(self.state.link.number, "gone", code=1006))
+
+    def reconnect(self) -> list[cmd.Command]:
+        """After a loss: wait for the next connection and open its session."""
+        fresh = self.wait(2)
+        return fresh + self.open()
+
+    def change(self, **fields: object) -> list[cmd.Command]:
+        """A person wants other settings than those wanted until now."""
+        wanted = replace(self.state.link.settled.wanted, **fields)  # type: ignore[arg-type]
+        return self.tell(ev.ChangeRequested(wanted))
+
+    def hold_to_speak(self, ms: int = 1000) -> list[cmd.Command]:
+        """The gate opens and closes around a sentence; nothing is heard of a server."""
+        fresh = self.tell(ev.GateOpened(), ev.Heard(silence(ms), ms, self.now))
+        self.now += ms / 1000
+        return fresh + self.tell(ev.GateClosed(too_long=False))
+
+    def turn(self, number: int = 1, text: str = "Hi.") -> list[cmd.Command]:
+        """A whole turn: said, understood, answered, played."""
+        fresh = self.speak(f"u{number}")
+        fresh += self.server(ev.UserTranscript(f"u{number}", text))
+        fresh += self.answer(f"r{number}", f"a{number}")
+        fresh += self.tell(ev.PlayoutDrained(f"r{number}"))
+        return fresh + self.wait(1)  # the room is quiet again
 
     def speak(self, item_id: str = "u1", seconds: float = 1.0) -> list[cmd.Command]:
         """A person says something, and the server hears it to its end."""
