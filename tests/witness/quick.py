@@ -197,3 +197,20 @@ def running(
 
 
 FULL_DUPLEX = Config(audio=Audio(duplex="full"))
+
+
+def answered(it: Satellite, words: str, answer: str) -> None:
+    """Say something that is understood, answered and heard to its end."""
+    transcript, response, turn = it.converse()
+    assert (transcript["event_type"], transcript["text"]) == ("final", words)
+    assert (response["event_type"], response["text"]) == ("completed", answer)
+    assert response["audio_ms"] == response["played_ms"] > 0
+    assert turn["event_type"] == "answered"
+
+
+def wait_until(true: Callable[[], Any]) -> None:
+    """Wait for a condition with a deadline, by the real clock."""
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)

@@ -8,12 +8,13 @@ the event as JSON.
     speech    input_audio_buffer.speech_started   {"item_id": "u$n"}
 
 When: ``connect``; ``update``, a session.update came; ``speech``, sound that is not silence begins;
-``silence``, SILENCE_MS of silence came after it (``speech1``: only what is said first); or the type
-of another event of the client. ``close CODE REASON`` in place of a type ends the connection. ``$n``
-counts what was said, ``$before`` is one less; ``$ms`` is how much sound came, ``$end1`` how much it
-was when what was said first had ended; ``$asked`` is the session that was asked for, ``$event`` the
-id of the client's event, ``$voice(MS)`` so much sound. A server hears samples, not time, and drops
-who sends anything but JSON in text frames.
+``silence``, SILENCE_MS of silence came after it (``speech1``: only what is said first);
+``quiet6000``, so much silence came; or the type of another event of the client. ``close CODE
+REASON`` in place of a type ends the connection. ``$n`` counts what was said, ``$before`` is one
+less; ``$ms`` is how much sound came, ``$end1`` how much had when the first turn was over;
+``$asked`` is the session that was asked for, ``$event`` the id of the client's event,
+``$voice(MS)`` so much sound. A server hears samples, not time, and drops who sends anything but
+JSON in text frames.
 """
 
 from __future__ import annotations
@@ -124,6 +125,7 @@ class Session:
             tails.append(0)
         if not loud and tails:
             tails[-1] += FRAME_MS
+            self._say(f"quiet{tails[-1]}")
             if self._speaking and tails[-1] >= SILENCE_MS:
                 self._speaking = False
                 self._ends.append(self._ms)
