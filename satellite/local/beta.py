@@ -140,8 +140,7 @@ def _choice_in(value: Any) -> Any:
         return value
     if isinstance(value, str):
         return {"type": "function", "name": value}
-    name = value.get("name") or (value.get("function") or {}).get("name") or ""
-    return {"type": "function", "name": name}
+    return {"type": "function", "name": value.get("name") or value["function"]["name"]}
 
 
 def _response_in(flat: Event) -> Event:

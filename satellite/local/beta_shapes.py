@@ -15,6 +15,7 @@ from satellite.local.schema import (
     choice,
     decimal,
     either,
+    missing,
     nullable,
     record,
     tagged,
@@ -70,22 +71,32 @@ _TOOLS = array(
     128,
 )
 _FUNCTION = record({"name": text(128)}, "name")
-_TOOL_CHOICE = either(  # a word, the name of a function, or either way of writing one
-    text(128), record({"type": choice("function"), "name": text(128), "function": _FUNCTION})
-)
-_TRANSCRIPTION = record(
-    {"model": text(128), "language": nullable(text(16)), "prompt": nullable(text(LONG))}
-)
+_NAMED = record({"type": choice("function"), "name": text(128), "function": _FUNCTION})
+
+
+def _named(value: Any, path: str) -> None:
+    _NAMED(value, path)
+    if "name" not in value and "function" not in value:
+        raise missing(f"{path}.name")
+
+
+_TOOL_CHOICE = either(text(128), _named)  # a word, or a function in any of the old ways
+_WORDS: Final[dict[str, Shape]] = {
+    "model": text(128),
+    "language": nullable(text(16)),
+    "prompt": nullable(text(LONG)),
+}
+_MODELS = choice("gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1")
 _HEARING: Final[dict[str, Shape]] = {
     "modalities": _modalities,
     "input_audio_format": _FORMAT,
-    "input_audio_transcription": nullable(_TRANSCRIPTION),
     "input_audio_noise_reduction": nullable(NOISE),
     "client_secret": nullable(anything),
 }
 _SESSION = record(
     {
         **_HEARING,
+        "input_audio_transcription": nullable(record(_WORDS)),
         "model": text(128),
         "instructions": text(LONG),
         "voice": choice(*_VOICES),
@@ -101,7 +112,12 @@ _SESSION = record(
     }
 )
 _TRANSCRIPTION_SESSION = record(
-    {**_HEARING, "turn_detection": nullable(HEARING_DETECTION), "include": nullable(INCLUDE)}
+    {
+        **_HEARING,
+        "input_audio_transcription": nullable(record({**_WORDS, "model": _MODELS})),
+        "turn_detection": nullable(HEARING_DETECTION),
+        "include": nullable(INCLUDE),
+    }
 )
 
 _TEXT = record({"type": text(), "text": text(LONG)}, "text")

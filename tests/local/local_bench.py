@@ -55,14 +55,14 @@ def silence(ms: int) -> bytes:
     return sound(ms, QUIET)
 
 
-def _unknown(value: Any, path: str = "") -> list[str]:
+def unknown_keys(value: Any, path: str = "") -> list[str]:
     if isinstance(value, BaseModel):
         found = [f"{path}.{key}" for key in value.model_extra or {}]
         for key in type(value).model_fields:
-            found += _unknown(getattr(value, key, None), f"{path}.{key}")
+            found += unknown_keys(getattr(value, key, None), f"{path}.{key}")
         return found
     if isinstance(value, (list, tuple)):
-        return [key for at, part in enumerate(value) for key in _unknown(part, f"{path}[{at}]")]
+        return [key for at, part in enumerate(value) for key in unknown_keys(part, f"{path}[{at}]")]
     return []
 
 
@@ -71,12 +71,12 @@ def check_s1(event: dict[str, Any], dialect: type[Session] = Session) -> None:
     assert event["event_id"]
     told = json.loads(json.dumps(event))
     if dialect is not BetaSession:
-        assert set(_unknown(_SERVER.validate_python(told))) <= _ALLOWED, event["type"]
+        assert set(unknown_keys(_SERVER.validate_python(told))) <= _ALLOWED, event["type"]
     elif event["type"].startswith("transcription_session."):
         assert event.keys() == {"type", "event_id", "session"}
         assert event["session"].keys() == _BETA_HEARING
     else:
-        assert set(_unknown(_BETA.validate_python(told))) <= _BETA_ALLOWED, event["type"]
+        assert set(unknown_keys(_BETA.validate_python(told))) <= _BETA_ALLOWED, event["type"]
 
 
 class LoudnessDetector:
