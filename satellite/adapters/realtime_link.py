@@ -313,7 +313,7 @@ class _Connection:
             if len(self._ignored) >= MOST_NAMES:
                 kind = "others"
             elif kind not in SILENT:
-                log.info("the Realtime server sends %r, which is not known; ignored", kind)
+                log.debug("the Realtime server sends %r, which is not known; ignored", kind)
         self._ignored[kind] += 1
 
     def _closed(self, data: bytes) -> ev.LinkDown:

@@ -36,19 +36,21 @@ Spell = Callable[[Json], Json]
 """Turns a GA message into that of another dialect, and leaves what it is given as it is."""
 
 
-def _nothing() -> None:
-    """What travels as it is has no state to begin anew."""
+def _nothing() -> bytes:
+    """What travels as it is is never held back."""
+    return b""
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
     """How sound travels. ``convert`` takes PCM of model.audio in the order it was heard.
 
-    ``begin``: what comes next belongs to a new session. ``append_bytes``: 200 ms of it.
+    ``end`` gives what was held back; what comes next does not belong to it. ``append_bytes``:
+    200 ms of it.
     """
 
     convert: Callable[[bytes], bytes] = bytes
-    begin: Callable[[], None] = _nothing
+    end: Callable[[], bytes] = _nothing
     append_bytes: int = APPEND_BYTES
 
 
@@ -181,13 +183,18 @@ def encode(
 
     ``event_id`` must be new on its connection; appends carry none, Configure brings its own (C19).
     """
-    if isinstance(order, cmd.AppendAudio):
-        yield from appends(sound.convert(order.pcm), sound.append_bytes)
-        return
-    if isinstance(order, cmd.Configure):
-        event_id = order.event_id
-        if order.since is None:
-            sound.begin()
+    match order:
+        case cmd.AppendAudio(pcm):
+            yield from appends(sound.convert(pcm), sound.append_bytes)
+            return
+        case cmd.CommitInput():
+            yield from appends(sound.end(), sound.append_bytes)
+        case cmd.ClearInput():
+            sound.end()
+        case cmd.Configure(event_id, since=None):
+            sound.end()  # of the session before
+        case cmd.Configure(event_id):
+            pass
     body = spell(_body(order))
     yield msgspec.json.encode({"type": body["type"], "event_id": event_id, **body})
 

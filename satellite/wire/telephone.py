@@ -1,8 +1,7 @@
 """G.711 on the wire, 24 kHz PCM inside. What changes the rate is handed in.
 
-Both ways the sound flows through one resampler, so that no piece's edge is heard: ours for a
-session, the server's for an item. A resampler holds some ms back; see ``satellite/model/g711.py``
-for the rest.
+Both ways the sound flows through one resampler, so that no piece's edge is heard: ours until we end
+a turn or the session, the server's for an item. A resampler holds some ms back until then.
 """
 
 from __future__ import annotations
@@ -42,11 +41,13 @@ class _Mouth:
         self._make = make
         self._resample = make(RATE, G711_RATE)
 
-    def begin(self) -> None:
-        self._resample = self._make(RATE, G711_RATE)
-
     def convert(self, pcm: bytes) -> bytes:
         return g711.encode(self._resample(pcm), self._law)
+
+    def end(self) -> bytes:
+        rest = self._resample.flush()
+        self._resample = self._make(RATE, G711_RATE)
+        return g711.encode(rest, self._law)
 
 
 class _Ear:
@@ -69,7 +70,7 @@ def sound(given: Format, make: MakeResample) -> Sound:
     if law is None:
         return AS_PCM
     mouth = _Mouth(law, make)
-    return Sound(mouth.convert, mouth.begin, APPEND_BYTES)
+    return Sound(mouth.convert, mouth.end, APPEND_BYTES)
 
 
 def ear(given: Format, make: MakeResample) -> Callable[[], Ear]:

@@ -75,11 +75,30 @@ def test_a_new_session_hears_nothing_of_the_one_before() -> None:
     sound = telephone.sound("pcmu", Resampler)
     fresh = b"".join(realtime.encode(cmd.AppendAudio(tone(300, 0.2)), "m", sound=sound))
     assert b"".join(realtime.encode(cmd.AppendAudio(tone(300, 0.2)), "m", sound=sound)) != fresh
-    first = cmd.Configure("c", Session())
-    list(realtime.encode(cmd.Configure("c", Session(), Session(voice="cedar")), "m", sound=sound))
+    change = cmd.Configure("c", Session(), Session(voice="cedar"))
+    list(realtime.encode(change, "m", sound=sound))
     assert b"".join(realtime.encode(cmd.AppendAudio(tone(300, 0.2)), "m", sound=sound)) != fresh
-    list(realtime.encode(first, "m", sound=sound))
-    assert b"".join(realtime.encode(cmd.AppendAudio(tone(300, 0.2)), "m", sound=sound)) == fresh
+    for order in (cmd.Configure("c", Session()), cmd.ClearInput()):
+        assert len(list(realtime.encode(order, "m", sound=sound))) == 1
+        assert b"".join(realtime.encode(cmd.AppendAudio(tone(300, 0.2)), "m", sound=sound)) == fresh
+
+
+@pytest.mark.parametrize("given", LAWS)
+def test_a_turn_that_we_end_is_whole_and_apart_from_the_next(given: Format) -> None:
+    sound = telephone.sound(given, Resampler)
+    turns = []
+    for _ in range(2):
+        orders = [cmd.AppendAudio(tone(300, 0.1)), cmd.AppendAudio(tone(300, 0.1))]
+        messages = [
+            json.loads(message)
+            for order in (*orders, cmd.CommitInput())
+            for message in realtime.encode(order, "m", sound=sound)
+        ]
+        *appends, commit = messages
+        assert commit == {"type": "input_audio_buffer.commit", "event_id": "m"}
+        turns.append(b"".join(base64.b64decode(body["audio"]) for body in appends))
+    assert [len(turn) for turn in turns] == [1600, 1600]
+    assert turns[0] == turns[1]
 
 
 def heard(deltas: list[bytes], given: Format) -> bytes:

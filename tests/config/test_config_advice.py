@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import get_args
 
 import pytest
 
@@ -10,6 +11,7 @@ from satellite import session_setup
 from satellite.config.loader import load, warnings
 from satellite.config.schema import Config
 from satellite.model.models import SPEAKERS, TRANSCRIBERS, ending
+from satellite.model.providers import PROVIDERS, Name, owner_of
 from satellite.wire import realtime
 
 BEFORE = date(2026, 11, 21)
@@ -111,7 +113,7 @@ def test_every_model_that_ends_has_a_day_and_one_that_comes_after(name: str) -> 
     assert ending("a-model-of-my-own", BEFORE) is None
 
 
-@pytest.mark.checklist("C2")
+@pytest.mark.checklist("C1", "C2")
 @pytest.mark.parametrize(
     ("text", "url", "headers"),
     [
@@ -167,6 +169,14 @@ def test_every_model_that_ends_has_a_day_and_one_that_comes_after(name: str) -> 
 def test_where_to_connect_and_as_whom(text: str, url: str, headers: tuple[str, ...]) -> None:
     endpoint = session_setup.endpoint(loaded(f"realtime: {text}"))
     assert (endpoint.url, endpoint.headers) == (url, headers)
+
+
+def test_every_provider_has_a_row_and_a_host_of_its_own() -> None:
+    assert PROVIDERS.keys() == set(get_args(Name))
+    assert owner_of("API.openai.com.") == "openai"
+    assert owner_of("home.openai.azure.com") == "azure"
+    assert owner_of("api.x.ai") == "xai"
+    assert owner_of("api.x.ai.lan") is owner_of("openai.azure.com") is owner_of("") is None
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from websockets.sync.server import ServerConnection
 from satellite.adapters.client_secret import MOST_ANSWER, FromCommand, FromServer
 from satellite.adapters.realtime_link import Endpoint, Fetch, RealtimeLink
 from satellite.errors import SecretError
+from satellite.logic.refusal import classify
 from satellite.model import events as ev
 from satellite.wire.server_events import Decoder
 
@@ -224,6 +225,9 @@ def test_why_there_is_no_secret_is_said(
     down = inbox.until(ev.LinkDown)
     sentence = "the client secret's server 127.0.0.1 answered with HTTP 403"
     assert (down.detail, down.status, down.reason) == (sentence, 403, "client_secret")
+    refusal = classify(down, None)
+    assert (refusal.code, refusal.detail) == ("realtime_auth", sentence)
+    assert "realtime.client_secret" in refusal.fix
 
 
 @pytest.mark.parametrize("kind", ["server", "program"])
