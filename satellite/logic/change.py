@@ -86,13 +86,15 @@ def refused(settled: Settled, error: ev.ServerError) -> Settled:
 
 
 def is_about(settled: Settled, error: ev.ServerError) -> bool:
-    """True where an error refuses the update that is under way; not every server says which."""
+    """True where an error refuses the update that is under way; not every server says which.
+
+    Where one does not say it at all, what follows tells: some complain and confirm all the same.
+    """
     if error.event_id is not None:
         return error.event_id == settled.name
     if settled.asked is None or error.kind != "invalid_request_error":
         return False
-    about_session = (error.param or "").startswith("session") or error.code in _ABOUT_SESSIONS
-    return settled.updates == 0 or about_session
+    return (error.param or "").startswith("session") or error.code in _ABOUT_SESSIONS
 
 
 def is_overdue(settled: Settled, now: float, patience_s: float) -> bool:

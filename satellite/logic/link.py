@@ -360,5 +360,7 @@ def _on_deadline(link: Link, now: float, settings: LinkSettings) -> Step:
             return rest(link, now, settings)
         case Phase.CONNECTING:
             return restart(link, now, settings, "the server accepted but opened no session")
+        case Phase.CONFIGURING if link.error is not None:  # an error that nothing followed
+            return _on_refused_settings(link, link.error, now, settings)
         case Phase.CONFIGURING:
             return restart(link, now, settings, "the server never confirmed the session's settings")

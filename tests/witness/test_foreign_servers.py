@@ -47,7 +47,6 @@ def test_an_update_that_is_not_understood_is_no_session(witness: Witness, dialec
     assert server.heard[0].sound_ms == 0
 
 
-@LATER
 @pytest.mark.checklist("C22")
 def test_an_anonymous_refusal_and_silence_is_no_session(witness: Witness) -> None:
     refusal = """
@@ -371,7 +370,6 @@ def moved(table: str, speech: str, silence: str) -> str:
     return table.replace("\nspeech ", f"\n{speech} ").replace("\nsilence ", f"\n{silence} ")
 
 
-@LATER
 def test_a_server_that_stood_still_once_counts_right(witness: Witness) -> None:
     turn = HEARD + ANSWERED
     slow = moved(turn, "speech1", "quiet7600").replace(
