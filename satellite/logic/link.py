@@ -49,7 +49,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
-    """Seconds; ``uniform(a, b)`` draws from [a, b].
+    """Seconds; ``uniform(a, b)`` draws from [a, b]. ``place`` names the server for a person.
 
     ``compare(session, effective)`` says in sentences what the server did not take.
     """
@@ -60,6 +60,7 @@ class LinkSettings:
     session: Session = field(default_factory=Session)
     compare: Callable[[Session, object], tuple[str, ...]] = lambda _session, _effective: ()
     backoff: Backoff = DEFAULT_BACKOFF
+    place: str = "the server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,14 +354,17 @@ def _failed(link: Link, refusal: Refusal, now: float, settings: LinkSettings) ->
 
 
 def _on_deadline(link: Link, now: float, settings: LinkSettings) -> Step:
+    within = f"within {settings.connect_timeout_s:g} s"
     match link.phase:
         case Phase.DOWN:
             return want(link, now, settings)
         case Phase.READY:
             return rest(link, now, settings)
         case Phase.CONNECTING:
-            return restart(link, now, settings, "the server accepted but opened no session")
+            why = f"{settings.place} opened no session {within}"
         case Phase.CONFIGURING if link.error is not None:  # an error that nothing followed
             return _on_refused_settings(link, link.error, now, settings)
         case Phase.CONFIGURING:
-            return restart(link, now, settings, "the server never confirmed the session's settings")
+            why = f"{settings.place} did not confirm the session's settings {within}"
+    said = f": {link.error.message}" if link.error is not None and link.error.message else ""
+    return restart(link, now, settings, why + said)

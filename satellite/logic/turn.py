@@ -152,6 +152,8 @@ def lose_transcript(turn: Turn, reason: str) -> Turn:
 def abandon(turn: Turn, reason: str, now: float) -> Turn:
     """The server will say nothing more about it; an answer that has begun is left as it is."""
     turn = lose_transcript(turn, reason)
+    if turn.calls and turn.answer is not None:  # what was to follow the tools will not
+        turn = replace(turn, answer=replace(turn.answer, status="failed", reason=reason))
     turn = replace(turn, ended=True, stopped_at=turn.stopped_at or now, calls=(), retry_at=None)
     written = not turn.answers and turn.outcome in {"final", "empty"}
     if turn.answer is None and not written:

@@ -64,6 +64,7 @@ def test_the_state_follows_the_conversation() -> None:
     assert stage.shown.state == "idle"
 
 
+@pytest.mark.checklist("C41")
 def test_c41_a_transcript_joins_its_turn_by_item_id_after_the_answer() -> None:
     stage = Stage().ready()
     stage.speak()
@@ -74,6 +75,7 @@ def test_c41_a_transcript_joins_its_turn_by_item_id_after_the_answer() -> None:
     assert stage.published(rec.TurnRecord)[0].transcript == "Late."
 
 
+@pytest.mark.checklist("C43")
 def test_c43_swapped_transcripts_reach_the_right_turns() -> None:
     stage = Stage().ready()
     stage.speak("u1")
@@ -85,6 +87,7 @@ def test_c43_swapped_transcripts_reach_the_right_turns() -> None:
     assert first.turn_id != second.turn_id
 
 
+@pytest.mark.checklist("C42")
 def test_c42_failed_empty_and_missing_are_three_results_each_once() -> None:
     stage = Stage().ready()
     for item in ("u1", "u2", "u3"):
@@ -169,6 +172,7 @@ def test_barge_in_stops_the_speaker_and_tells_the_server_what_was_heard() -> Non
     assert stage.published(rec.TurnRecord)[0].event_type == "interrupted"
 
 
+@pytest.mark.checklist("C47")
 @pytest.mark.parametrize(
     ("played_ms", "expected"),
     [
@@ -188,6 +192,7 @@ def test_c47_truncation_is_clamped_to_what_was_received(
     assert [o for o in orders if isinstance(o, cmd.TruncateItem | cmd.DeleteItem)] == [expected]
 
 
+@pytest.mark.checklist("C47")
 def test_c47_items_behind_the_interrupted_one_are_deleted() -> None:
     stage = Stage(settings(half_duplex=False)).ready()
     stage.speak()
@@ -200,6 +205,7 @@ def test_c47_items_behind_the_interrupted_one_are_deleted() -> None:
     assert only(orders, cmd.DeleteItem) == [cmd.DeleteItem("a3")]
 
 
+@pytest.mark.checklist("C45")
 def test_c45_sound_of_an_interrupted_response_is_dropped() -> None:
     stage = Stage(settings(half_duplex=False)).ready()
     stage.speak()
@@ -208,6 +214,7 @@ def test_c45_sound_of_an_interrupted_response_is_dropped() -> None:
     assert not only(stage.server(ev.AudioDelta("r1", "a1", 0, 0, VOICE)), cmd.Play)
 
 
+@pytest.mark.checklist("C44")
 def test_c44_several_items_are_one_answer_in_the_order_of_the_server() -> None:
     stage = Stage().ready()
     stage.speak()
@@ -227,6 +234,7 @@ def test_a_response_that_nobody_announced_is_played() -> None:
     assert only(orders, cmd.Play) == [cmd.Play("r9", "a1", 0, VOICE)]
 
 
+@pytest.mark.checklist("C51")
 def test_c51_a_failed_response_is_published_with_its_reason() -> None:
     stage = Stage().ready()
     stage.speak()
@@ -247,6 +255,7 @@ def test_speech_that_goes_on_supersedes_the_turn_before() -> None:
     assert (second.event_type, second.transcript) == ("answered", "two.")
 
 
+@pytest.mark.checklist("C40")
 def test_c40_a_server_that_forgets_speech_started_or_says_things_twice() -> None:
     stage = Stage().ready()
     stage.server(ev.InputCommitted("u1"), ev.SpeechStopped("u1"), ev.SpeechStopped("u1"))
@@ -326,6 +335,7 @@ def test_a_gate_that_opened_before_it_heard_that_it_is_shut() -> None:
     assert only(stage.wait(400), cmd.Disconnect)
 
 
+@pytest.mark.checklist("C36")
 def test_c36_what_has_begun_when_the_answer_begins_is_followed_by_silence() -> None:
     stage = Stage().ready()
     stage.speak()
@@ -378,3 +388,83 @@ def test_the_end_of_speech_is_not_that_of_a_user_who_goes_on() -> None:
     stage.answer()
     stage.tell(ev.PlayoutDrained("r1"))
     assert stage.published(rec.TurnRecord)[0].speech_end_to_stop_ms == 600
+
+
+@pytest.mark.checklist("C41")
+@pytest.mark.parametrize("place", range(5))
+def test_c41_a_transcript_joins_its_turn_wherever_it_comes(place: int) -> None:
+    """Before the answer, within it, after it, and after it was played."""
+    stage = Stage().ready()
+    stage.speak()
+    steps: list[ev.Event] = [
+        ev.FromServer(1, ev.ResponseCreated("r1")),
+        ev.FromServer(1, ev.AudioDelta("r1", "a1", 0, 0, VOICE)),
+        ev.FromServer(1, ev.ResponseDone("r1", "completed")),
+        ev.PlayoutDrained("r1"),
+    ]
+    steps.insert(place, ev.FromServer(1, ev.UserTranscript("u1", "Hi.")))
+    stage.tell(*steps)
+    (turn,) = stage.published(rec.TurnRecord)
+    (transcript,) = stage.published(rec.Transcript)
+    assert (turn.item_id, turn.transcript, turn.event_type) == ("u1", "Hi.", "answered")
+    assert (transcript.turn_id, transcript.item_id) == (turn.turn_id, "u1")
+
+
+@pytest.mark.checklist("C44")
+def test_c44_several_items_are_played_in_their_order_as_one_answer() -> None:
+    stage = Stage().ready()
+    stage.speak()
+    stage.server(ev.UserTranscript("u1", "Hi."), ev.ResponseCreated("r1"))
+    orders: list[cmd.Command] = []
+    for index, item in enumerate(("a1", "a2", "a3")):
+        orders += stage.server(ev.TextDelta("r1", index, 0, f"{item}."))
+        orders += stage.server(ev.AudioDelta("r1", item, index, 0, VOICE))
+    orders += stage.server(ev.ResponseDone("r1", "completed"))
+    played = [o for o in orders if isinstance(o, cmd.Play | cmd.EndPlay)]
+    assert played == [*(cmd.Play("r1", a, 0, VOICE) for a in ("a1", "a2", "a3")), cmd.EndPlay("r1")]
+    stage.tell(ev.PlayoutDrained("r1"))
+    (response,) = stage.published(rec.Response)
+    assert (response.text, response.audio_ms) == ("a1. a2. a3.", 600)
+
+
+@pytest.mark.checklist("C46")
+@pytest.mark.parametrize("done", [False, True])
+def test_c46_speech_stops_the_speaker_whether_or_not_the_server_is_done(done: bool) -> None:
+    stage = Stage(settings(half_duplex=False)).ready()
+    stage.speak()
+    stage.server(ev.ResponseCreated("r1"), ev.AudioDelta("r1", "a1", 0, 0, VOICE))
+    if done:
+        stage.server(ev.ResponseDone("r1", "completed"))
+    orders = stage.server(ev.SpeechStarted("u2"))  # the same step: no time passes
+    assert only(orders, cmd.FlushPlayout) == [cmd.FlushPlayout("r1")]
+    assert not only(stage.server(ev.SpeechStarted("u3")), cmd.FlushPlayout)
+
+
+@pytest.mark.checklist("C47")
+def test_c47_each_item_is_truncated_once() -> None:
+    stage = Stage(settings(half_duplex=False)).ready()
+    stage.speak()
+    stage.answer()
+    stage.server(ev.SpeechStarted("u2"))
+    flushed = ev.PlayoutFlushed("r1", "a1", 0, 150)
+    assert len(only(stage.tell(flushed, flushed), cmd.TruncateItem)) == 1
+
+
+@pytest.mark.checklist("C48")
+@pytest.mark.parametrize(
+    ("played_ms", "heard"), [(0, ""), (1000, "one two"), (2000, "one two three four five")]
+)
+def test_c48_no_more_is_said_to_be_heard_than_slow_speech_holds(played_ms: int, heard: str) -> None:
+    stage = Stage(settings(half_duplex=False)).ready()
+    stage.speak()
+    words = "one two three four five six seven eight nine ten"
+    stage.server(ev.ResponseCreated("r1"), ev.TextDelta("r1", 0, 0, words, final=True))
+    for _ in range(20):  # four seconds of voice
+        stage.server(ev.AudioDelta("r1", "a1", 0, 0, VOICE))
+    stage.server(ev.SpeechStarted("u2"))
+    stage.tell(ev.PlayoutFlushed("r1", "a1", 0, played_ms))
+    stage.server(ev.ResponseDone("r1", "cancelled", "turn_detected"))
+    (response,) = stage.published(rec.Response)
+    assert (response.interrupted, response.event_type) == (True, "cancelled")
+    assert (response.text, response.spoken_text) == (words, heard)
+    assert response.played_ms == played_ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,3 +126,20 @@ def test_speech_is_counted_from_its_first_frame() -> None:
 def test_lengths_in_milliseconds_are_rounded_up_to_frames() -> None:
     settings = GateSettings.from_ms(onset_ms=50, pre_roll_ms=500, hangover_ms=701, limit_ms=30_000)
     assert settings == GateSettings(onset=3, pre_roll=25, hangover=36, limit=1500)
+
+
+@pytest.mark.checklist("C30")
+@given(settings_, room)
+def test_c30_what_closes_by_silence_has_sent_all_of_its_hangover(
+    settings: GateSettings, verdicts: list[bool]
+) -> None:
+    """The configuration makes the hang-over longer than the server's silence; at the limit we
+    commit."""
+    gate, sent = Gate(settings), list[bool]()
+    for number, verdict in enumerate(verdicts):
+        passed = gate.step(frame(number), verdict)
+        if passed.change is Change.OPENED:
+            sent = []
+        sent += [verdict] * bool(passed.pcm)
+        if passed.change is Change.CLOSED:
+            assert sent[-settings.hangover :] == [False] * settings.hangover

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from stage import VOICE, Stage, only
 
 from satellite.logic.link import Phase
@@ -20,6 +21,7 @@ def open_turn() -> Stage:
     return stage
 
 
+@pytest.mark.checklist("C30", "C31")
 def test_c31_an_open_turn_is_nudged_with_silence_then_a_commit() -> None:
     stage = open_turn()
     assert not only(stage.wait(1.9), cmd.AppendAudio)
@@ -29,6 +31,7 @@ def test_c31_an_open_turn_is_nudged_with_silence_then_a_commit() -> None:
     assert only(stage.wait(1.5), cmd.CommitInput) == [cmd.CommitInput()]
 
 
+@pytest.mark.checklist("C31")
 def test_c31_a_server_that_answers_nothing_is_left_and_the_turn_is_published() -> None:
     stage = open_turn()
     stage.wait(30)
@@ -39,6 +42,7 @@ def test_c31_a_server_that_answers_nothing_is_left_and_the_turn_is_published() -
     assert transcript.event_type == "missing"
 
 
+@pytest.mark.checklist("C31")
 def test_c31_a_commit_of_ours_is_followed_by_a_response_of_ours() -> None:
     stage = open_turn()
     stage.wait(4)
@@ -57,7 +61,8 @@ def test_no_response_of_ours_when_the_server_made_one() -> None:
     assert not only(stage.wait(5), cmd.CreateResponse)
 
 
-def test_an_utterance_at_the_limit_is_committed_at_once() -> None:
+@pytest.mark.checklist("C30")
+def test_c30_an_utterance_at_the_limit_is_committed_at_once() -> None:
     stage = Stage().ready()
     stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     stage.server(ev.SpeechStarted("u1"))
@@ -119,6 +124,7 @@ def test_a_server_that_never_says_that_it_cancelled() -> None:
     assert stage.state.link.phase is Phase.READY
 
 
+@pytest.mark.checklist("C53")
 def test_c53_a_lost_connection_ends_every_turn_with_a_reason() -> None:
     stage = Stage().ready()
     stage.speak("u1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from stage import VOICE, Stage, only
 
@@ -16,6 +18,7 @@ def test_a_session_is_opened_at_the_start() -> None:
     assert Stage().start().orders[0] == cmd.Connect(1)
 
 
+@pytest.mark.checklist("C4")
 def test_c4_nothing_is_sent_before_session_created() -> None:
     stage = Stage().start()
     stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
@@ -24,6 +27,7 @@ def test_c4_nothing_is_sent_before_session_created() -> None:
     assert only(stage.server(ev.SessionCreated("realtime", None)), cmd.Configure)
 
 
+@pytest.mark.checklist("C20")
 def test_c20_sound_waits_for_session_updated_and_then_goes_whole_and_in_order() -> None:
     stage = Stage().start()
     stage.tell(ev.GateOpened())
@@ -34,6 +38,7 @@ def test_c20_sound_waits_for_session_updated_and_then_goes_whole_and_in_order() 
     assert [order.pcm for order in sent] == pieces
 
 
+@pytest.mark.checklist("C15")
 def test_c15_a_session_of_another_type_gets_no_settings() -> None:
     stage = Stage().start()
     orders = stage.server(ev.SessionCreated("transcription", None))
@@ -45,6 +50,7 @@ def test_c15_a_session_of_another_type_gets_no_settings() -> None:
     assert "intent=transcription" in problem.fix
 
 
+@pytest.mark.checklist("C21")
 def test_c21_settings_that_the_server_did_not_take_are_shown() -> None:
     stage = Stage().start()
     stage.tell(ev.MicReady())
@@ -55,6 +61,7 @@ def test_c21_settings_that_the_server_did_not_take_are_shown() -> None:
     assert stage.shown.state == "idle"
 
 
+@pytest.mark.checklist("C22")
 def test_c22_refused_settings_stop_everything_and_say_the_servers_words() -> None:
     stage = Stage().start()
     stage.server(ev.SessionCreated("realtime", None))
@@ -89,6 +96,7 @@ REFUSALS = [
 ]  # fmt: skip
 
 
+@pytest.mark.checklist("C5", "C6", "C7")
 @pytest.mark.parametrize(("code", "close", "reason", "problem"), REFUSALS)
 def test_c5_c6_c7_a_refusal_is_named_and_retried_slowly(
     code: str | None, close: int, reason: str, problem: str
@@ -104,6 +112,7 @@ def test_c5_c6_c7_a_refusal_is_named_and_retried_slowly(
     assert only(stage.wait(10), cmd.Connect) == [cmd.Connect(2)]
 
 
+@pytest.mark.checklist("C5")
 @pytest.mark.parametrize(
     ("status", "problem", "slow"),
     [
@@ -122,12 +131,14 @@ def test_c5_a_refusal_by_http_status(status: int, problem: str, slow: bool) -> N
     assert bool(only(stage.wait(60), cmd.Connect)) is not slow
 
 
+@pytest.mark.checklist("C6")
 def test_c6_1013_without_quota_is_tried_again_soon() -> None:
     stage = Stage().start()
     stage.tell(ev.LinkDown(1, "busy", code=1013, reason="server_error.overloaded"))
     assert only(stage.wait(2), cmd.Connect)
 
 
+@pytest.mark.checklist("C8")
 def test_c8_the_end_of_a_session_is_no_failure() -> None:
     stage = Stage().ready()
     stage.wait(100)
@@ -139,6 +150,7 @@ def test_c8_the_end_of_a_session_is_no_failure() -> None:
     assert only(orders, cmd.Connect) == [cmd.Connect(2)]
 
 
+@pytest.mark.checklist("C9")
 def test_c9_backoff_grows_until_a_session_is_ready() -> None:
     stage = Stage().start()
     waits = []
@@ -241,6 +253,7 @@ def test_words_of_an_old_connection_are_ignored() -> None:
     assert len(stage.orders) == before
 
 
+@pytest.mark.checklist("C37")
 def test_c37_benign_errors_after_the_handshake_change_nothing() -> None:
     stage = Stage().ready()
     before = len(stage.orders)
@@ -274,3 +287,58 @@ def test_two_utterances_without_a_session_are_given_up_one_by_one() -> None:
     assert len(stage.published(rec.TurnRecord)) == 1
     sent = stage.server(ev.SessionCreated("realtime", None), ev.SessionUpdated())
     assert only(sent, cmd.AppendAudio) == [cmd.AppendAudio(VOICE)]  # the second is young enough
+
+
+@pytest.mark.checklist("C4")
+def test_c4_a_server_that_opens_no_session_is_named_with_the_time_it_had() -> None:
+    stage = Stage()
+    place = replace(stage.settings.link, place="server.example:443", connect_timeout_s=7)
+    stage.settings = replace(stage.settings, link=place)
+    stage.start()
+    stage.tell(ev.MicReady())
+    stage.server(ev.ServerError("server_error", None, "Warming up."))
+    assert not only(stage.wait(8.9), cmd.Disconnect)
+    orders = stage.wait(0.2)
+    assert not [o for o in stage.orders if isinstance(o, cmd.LinkCommand)]
+    assert only(orders, cmd.Disconnect) == [cmd.Disconnect(1)]
+    detail = stage.shown.problems[0].detail
+    assert detail == "server.example:443 opened no session within 7 s: Warming up."
+
+
+@pytest.mark.checklist("C20")
+def test_c20_settings_that_are_never_confirmed_are_an_error_and_no_sound_goes_out() -> None:
+    stage = Stage().start()
+    stage.tell(ev.MicReady(), ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
+    stage.server(ev.SessionCreated("realtime", None))
+    orders = stage.wait(10.1)
+    assert only(orders, cmd.Disconnect) == [cmd.Disconnect(1)]
+    assert not only(stage.orders, cmd.AppendAudio)
+    detail = "the server did not confirm the session's settings within 10 s"
+    assert [p.detail for p in stage.shown.problems] == [detail]
+
+
+@pytest.mark.checklist("C8")
+def test_c8_a_session_at_its_age_is_followed_by_another_at_once() -> None:
+    stage = Stage().start()
+    stage.lose()
+    stage.reconnect()
+    stage.wait(61)
+    before = stage.state.link.failures
+    over = "Your session hit the maximum duration of 60 minutes."
+    stage.server(ev.ServerError("invalid_request_error", "session_expired", over))
+    stage.tell(ev.LinkDown(2, "closed", code=1001, reason=over))
+    assert deadline(stage.state) == stage.now
+    assert only(stage.tell(ev.Tick(stage.now)), cmd.Connect) == [cmd.Connect(3)]
+    assert stage.state.link.failures <= before
+    assert not stage.shown.problems
+
+
+@pytest.mark.checklist("C9")
+def test_c9_a_connection_without_a_session_resets_nothing() -> None:
+    stage = Stage().start()
+    for attempt in range(1, 7):
+        stage.tell(ev.LinkDown(stage.state.link.number, "closed after the upgrade", code=1006))
+        assert stage.state.link.failures == attempt
+        assert stage.state.link.deadline is not None
+        stage.now = stage.state.link.deadline
+        assert only(stage.tell(ev.Tick(stage.now)), cmd.Connect)
