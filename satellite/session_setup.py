@@ -145,6 +145,7 @@ def decoder(config: Config, secret: str | None) -> Decoder:
         secret or r.api_key,
         telephone.ear(r.output_format, Resampler),
         opens_with_conversation=r.row.opens_with_conversation,
+        dialect=None if r.row.top_level else r.dialect,
     )
 
 

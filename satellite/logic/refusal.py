@@ -109,7 +109,14 @@ def classify(down: LinkDown, error: ServerError | None) -> Refusal:
 
 
 def mismatch(found: str, wanted: str) -> Refusal:
-    """The server opened a session of another type than this satellite is set up for (C15)."""
+    """The server opened a session of another type than this satellite is set up for (C15).
+
+    ``found`` may be a dialect: the session is told in that one.
+    """
+    if found in {"ga", "beta"}:
+        detail = f"the server speaks the {found} dialect, and is spoken to in the other"
+        fix = f'set "dialect: {found}" below realtime: in the configuration and restart'
+        return Refusal("session_refused", detail, fix, Again.SLOWLY)
     if wanted == "realtime":
         fix = 'remove intent=transcription from realtime.url, or set "session: transcription"'
     else:

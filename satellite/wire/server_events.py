@@ -15,7 +15,8 @@ import msgspec
 
 from satellite.errors import ProtocolError
 from satellite.model import events as ev
-from satellite.wire.server_shapes import READERS, Message
+from satellite.model.providers import Dialect
+from satellite.wire.server_shapes import READERS, Created, Message
 
 _OLD_NAMES: Final = {
     "response.audio.delta": "response.output_audio.delta",
@@ -84,17 +85,20 @@ class Decoder:
         ear: Callable[[], Ear] = Pcm,
         *,
         opens_with_conversation: bool = False,
+        dialect: Dialect | None = None,
     ) -> None:
         """``secret`` is taken out of what the server says about errors, should it echo it.
 
         ``ear`` is made anew for each item. ``opens_with_conversation``: of a server whose
-        ``conversation.created`` may come in place of ``session.created``.
+        ``conversation.created`` may come in place of ``session.created``. ``dialect``: a session
+        that is told in the other one is of that kind, so that nobody takes it for ours.
         """
         self._secret = secret
         self._make_ear = ear
         self._heard: tuple[str, int] | None = None  # the item and part that _ear belongs to
         self._ear = ear()
         self._opens = opens_with_conversation
+        self._dialect = dialect
 
     def __call__(self, message: bytes) -> ev.ServerEvent:
         """Turn one message into one event. Raises ProtocolError."""
@@ -110,11 +114,16 @@ class Decoder:
             return ev.Ignored(kind[:80])
         decoder, build = _DECODERS[name]
         try:
-            event = build(decoder.decode(message))
+            body = decoder.decode(message)
+            event = build(body)
         except msgspec.ValidationError as exc:
             raise ProtocolError(f"{kind}: {_field_of(exc)}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise ProtocolError(f"{kind}: not JSON") from None
+        if isinstance(body, Created) and self._dialect is not None:
+            spoken = body.dialect or self._dialect
+            if spoken != self._dialect:
+                return ev.SessionCreated(spoken, None)
         return self._in_context(event, kind)
 
     def _in_context(self, event: ev.ServerEvent, kind: str) -> ev.ServerEvent:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from satellite.model import events as ev
+from satellite.model.providers import Dialect
 
 
 class Message(msgspec.Struct):
@@ -22,10 +23,22 @@ class _Session(msgspec.Struct):
     type: str | None = None  # the beta has none
     object: str | None = None
     expires_at: float | None = None
+    audio: Any = None  # GA's
+    modalities: Any = None  # the beta's
+    input_audio_format: Any = None  # the beta's
 
 
-class _Created(Message):
+class Created(Message):
     session: _Session
+
+    @property
+    def dialect(self) -> Dialect | None:
+        """The dialect that the session is told in; None where it could be either."""
+        session = self.session
+        if session.type and session.audio is not None:
+            return "ga"
+        flat = session.modalities or session.input_audio_format
+        return "beta" if flat and not session.type and session.audio is None else None
 
 
 class _Updated(Message):
@@ -155,7 +168,7 @@ class _RateLimits(Message):
     rate_limits: list[_RateLimit]
 
 
-def _created(message: _Created) -> ev.ServerEvent:
+def created(message: Created) -> ev.ServerEvent:
     """The kind is empty where the server says none, as in the beta and at other providers."""
     session = message.session
     written = message.type == "transcription_session.created"
@@ -260,8 +273,8 @@ def _final(message: _TextPart) -> ev.ServerEvent:
 Reader = tuple[type[Message], Callable[[Any], ev.ServerEvent]]
 
 READERS: Final[dict[str, Reader]] = {
-    "session.created": (_Created, _created),
-    "transcription_session.created": (_Created, _created),
+    "session.created": (Created, created),
+    "transcription_session.created": (Created, created),
     "session.updated": (_Updated, lambda m: ev.SessionUpdated(m.session)),
     "transcription_session.updated": (_Updated, lambda m: ev.SessionUpdated(m.session)),
     "error": (_Error, _error),

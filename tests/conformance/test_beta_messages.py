@@ -250,6 +250,26 @@ def test_the_kind_of_a_session_is_what_the_server_says(message: object, kind: st
     assert Decoder()(json.dumps(message).encode()) == ev.SessionCreated(kind, None)
 
 
+@pytest.mark.checklist("C15")
+@pytest.mark.parametrize(
+    ("session", "in_ga", "in_beta"),
+    [
+        ({"type": "realtime", "audio": {}, "modalities": ["text"]}, "realtime", "ga"),
+        ({"modalities": ["audio", "text"], "voice": "alloy"}, "beta", ""),
+        ({"input_audio_format": "pcm16", "object": "realtime.session"}, "beta", ""),
+        ({"type": "realtime"}, "realtime", "realtime"),
+        ({"id": "sess_1"}, "", ""),
+        ({"audio": {"input": {}}}, "", ""),
+    ],
+)
+def test_a_session_that_is_told_in_the_other_dialect_is_not_ours(
+    session: object, in_ga: str, in_beta: str
+) -> None:
+    message = json.dumps({"type": "session.created", "session": session}).encode()
+    assert Decoder(dialect="ga")(message) == ev.SessionCreated(in_ga, None)
+    assert Decoder(dialect="beta")(message) == ev.SessionCreated(in_beta, None)
+
+
 def test_the_betas_other_update_is_an_update() -> None:
     message = b'{"type":"transcription_session.updated","session":{"include":null}}'
     assert Decoder()(message) == ev.SessionUpdated({"include": None})

@@ -75,7 +75,6 @@ update   session.updated  {"session": {"id": "sess", "model": "local", "modaliti
 """  # noqa: E501
 
 
-@LATER
 def test_a_session_of_the_other_dialect_is_no_session(witness: Witness) -> None:
     with witness(BETA_DEFAULTS + HEARD + ANSWERED) as (server, it):
         it.say()
