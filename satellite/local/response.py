@@ -41,6 +41,7 @@ class Response:
         self.settings = settings
         self.questions: list[Item] = []  # what it answers
         self.waits_for: Item | None = None  # its words are still being recognised
+        self.saying: str | None = None  # whatever was asked
         self.outputs: list[str] = []  # of tools, not yet given to the responder
         self.reports: list[str] = []  # what is to be said about those that were
         self.unsaid: list[str] = []  # sentences not yet given to the synthesiser

@@ -69,8 +69,12 @@ class Responses:
         self._responses[response.id] = response
         if wanted.in_conversation:
             self._active = response
+        response.saying = saying
         if not any(map(self._transcripts.awaited, questions)):
             self._outbox.send_all(response.created())
+        elif saying is not None:
+            response.waits_for = questions[-1]
+            return
         if saying is None:
             self._put(response)
         else:
@@ -191,7 +195,9 @@ class Responses:
 
     def _ask(self, response: Response, text: str | None) -> None:
         response.waits_for = None
-        if text is None:
+        if response.saying is not None:
+            self._say(response, response.saying)
+        elif text is None:
             self._fail(response)
         else:
             self._outbox.work(Answer(response.id, text, response.settings.tools))

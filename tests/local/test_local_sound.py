@@ -217,6 +217,22 @@ def test_s24_the_text_of_the_live_service(client: Client) -> None:
     )
 
 
+@pytest.mark.checklist("S17", "S19")
+@pytest.mark.parametrize("pace", [0.0, 0.02, 5.0])
+def test_s19_the_wall_clock_changes_no_event(pace: float) -> None:
+    told = []
+    for every in (1.0, pace):
+        client = Client()
+        for number in range(0, 1600, 20):
+            data = sound(20) if 320 <= number < 960 else silence(20)
+            audio = base64.b64encode(data).decode()
+            event = {"type": "input_audio_buffer.append", "audio": audio}
+            client.raw(json.dumps(event), number * every)
+        told.append(client.events)
+    assert told[0] == told[1]
+    assert "input_audio_buffer.committed" in types(told[0])
+
+
 def stream(client: Client, ratio: float, seconds: float, begin: float = 100.0) -> None:
     """20 ms of the wall clock after each other, with ``ratio`` times as much sound."""
     audio = base64.b64encode(bytes(2 * round(480 * ratio))).decode()
