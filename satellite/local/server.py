@@ -229,8 +229,6 @@ class _Server:
         missed = 0
         try:
             missed = await self._converse(websocket, admitted, number)
-        except Closed as closed:
-            await _close(websocket, closed)
         except Exception as error:  # noqa: BLE001  a bug of ours ends one session, and its text may quote
             _log.error("session %s failed: %s", number, type(error).__name__)
             await websocket.close(1011, "server_error")

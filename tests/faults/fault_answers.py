@@ -9,16 +9,25 @@ from faults.fault_kinds import Event, Fault, rewritten
 
 
 def failed(
-    code: str, kind: str = "invalid_request_error", n: int = 1, connection: int | None = None
+    code: str,
+    kind: str = "invalid_request_error",
+    n: int = 1,
+    *,
+    late: bool = False,
+    connection: int | None = None,
 ) -> Fault:
-    """The ``n``-th response (0: every) ends as failed with ``code``; nothing else of it is sent."""
-    return rewritten(lambda: _Failing(code, kind, n).rewrite, connection)
+    """The ``n``-th response (0: every) ends as failed with ``code``.
+
+    Nothing else of it is sent, or, ``late``, all that it said before.
+    """
+    return rewritten(lambda: _Failing(code, kind, n, late).rewrite, connection)
 
 
 class _Failing:
-    def __init__(self, code: str, kind: str, n: int) -> None:
+    def __init__(self, code: str, kind: str, n: int, late: bool) -> None:
         self._error = {"type": kind, "code": code, "message": f"Failed with {code}."}
         self._n = n
+        self._late = late
         self._seen = 0
         self._failing: set[str] = set()
 
@@ -30,7 +39,7 @@ class _Failing:
         elif event["type"] == "response.done":
             if event["response"]["id"] in self._failing:
                 return [{**event, "response": self._failed(event["response"])}]
-        elif event.get("response_id") in self._failing or self._is_answer(event):
+        elif not self._late and self._is_answer(event):
             return []
         return [event]
 
@@ -41,6 +50,8 @@ class _Failing:
         return {**response, **end, "usage": _zeros(response.get("usage"))}
 
     def _is_answer(self, event: Event) -> bool:
+        if event.get("response_id") in self._failing:
+            return True
         item = event.get("item")
         written = event["type"].startswith("conversation.item.") and isinstance(item, dict)
         own = written and (item.get("role") == "assistant" or item["type"] == "function_call")

@@ -284,6 +284,14 @@ def test_failed_responses_with_each_code(url: str, code: str, kind: str) -> None
 
 
 @pytest.mark.checklist("S41")
+def test_a_response_can_fail_after_it_was_heard(url: str) -> None:
+    with through(url, failed("server_error", "server_error", late=True)) as (_, websocket):
+        events = answer(websocket)
+    assert "response.output_audio.delta" in types(events)
+    assert the(events, DONE)["response"]["status"] == "failed"
+
+
+@pytest.mark.checklist("S41")
 def test_an_answer_in_several_message_items(url: str) -> None:
     with through(url) as (_, websocket):
         whole = answer(websocket)

@@ -314,6 +314,24 @@ def test_malformed_requests_get_json_and_leave_no_trace(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+def test_a_websocket_may_begin_with_one_byte(url: str) -> None:
+    handshake = (
+        b"ET /v1/realtime HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+    )
+    answer = raw(url, b"G", handshake)
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    assert b"Missing bearer" in answer
+
+
+def test_a_request_that_breaks_off_gets_no_answer_and_keeps_nobody(url: str) -> None:
+    where = urlsplit(url)
+    with socket.create_connection((where.hostname, where.port), 5) as connection:
+        connection.sendall(HEAD + b"Content-Length: 9\r\n\r\n{")
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(65536) == b""
+
+
 def test_a_bug_while_answering_is_500_without_its_text(
     url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

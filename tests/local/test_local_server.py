@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Opcode
 
 from satellite.errors import SetupError
-from satellite.local import server
+from satellite.local import keepalive, server
 from satellite.local.background import in_background
 from satellite.local.engines import Engines
 
@@ -144,6 +144,27 @@ def test_s9_a_client_that_answers_is_not_accused(
     assert any(" 0 PINGs unanswered" in record.getMessage() for record in caplog.records)
 
 
+def test_a_pong_that_waits_behind_our_own_work_is_not_missed() -> None:
+    class Mute:
+        pings = 0
+
+        async def ping(self) -> asyncio.Future[float]:
+            self.pings += 1
+            return asyncio.get_running_loop().create_future()
+
+    async def missed(busy: bool) -> int:
+        mute = Mute()
+        watch = keepalive.Keepalive(mute, 0.01, "s", lambda: busy)
+        task = asyncio.create_task(watch.run())
+        while mute.pings < 3:
+            await asyncio.sleep(0)
+        task.cancel()
+        return watch.missed
+
+    assert asyncio.run(missed(busy=True)) == 0
+    assert asyncio.run(missed(busy=False)) >= 2
+
+
 @pytest.mark.checklist("S10")
 def test_s10_the_session_ends_with_the_exact_reason(fake_engines: Engines) -> None:
     events, code, reason = run(
@@ -166,6 +187,8 @@ def test_a_session_ends_in_time_for_a_client_that_does_not_read(
             await deaf_flood(websocket, 20)
             while not any(" closed, code" in record.getMessage() for record in caplog.records):
                 await asyncio.sleep(0.01)
+            while any("conn_handler" in repr(task) for task in asyncio.all_tasks()):
+                await asyncio.sleep(0.01)  # the library's own, which ends with the connection
 
     run(fake_engines, talk, server.Settings(session_s=1.0))
 
