@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
-from satellite.config.rules import Broken
+from satellite.config.rules import Finding
 from satellite.config.schema import Config
 from satellite.config.session_keys import Realtime
 from satellite.model.models import ending, transcriber
@@ -30,52 +30,52 @@ _NOT_AT_XAI: Final = (
 )
 
 
-def given(config: Config, today: date) -> Iterator[Broken]:
+def given(config: Config, today: date) -> Iterator[Finding]:
     """Yield what to know, the keys that it is about first."""
     yield from _endings(config.realtime, today)
     yield from _ignored(config)
     yield from _doubtful(config)
 
 
-def _endings(realtime: Realtime, today: date) -> Iterator[Broken]:
+def _endings(realtime: Realtime, today: date) -> Iterator[Finding]:
     if realtime.row.models != "service":
         return
     if realtime.session == "conversation" and (sentence := ending(realtime.model, today)):
-        yield Broken(("realtime.model",), sentence)
+        yield Finding(("realtime.model",), sentence)
     if sentence := ending(realtime.transcription.model, today):
-        yield Broken(("realtime.transcription.model",), sentence)
+        yield Finding(("realtime.transcription.model",), sentence)
 
 
-def _ignored(config: Config) -> Iterator[Broken]:
+def _ignored(config: Config) -> Iterator[Finding]:
     realtime = config.realtime
     if realtime.session == "transcription":
         for key in _ONLY_ANSWERS:
             if key in config.lines:
-                yield Broken((key,), "has no effect with session: transcription")
+                yield Finding((key,), "has no effect with session: transcription")
     if realtime.row.top_level:
         for key in _NOT_AT_XAI:
             if key in config.lines:
-                yield Broken((key,), f"has no effect with provider: {realtime.provider}")
+                yield Finding((key,), f"has no effect with provider: {realtime.provider}")
     secret = realtime.client_secret
     if secret.used and realtime.api_key is not None:
-        yield Broken(("realtime.api_key",), "is not used, since there is a client_secret")
+        yield Finding(("realtime.api_key",), "is not used, since there is a client_secret")
     if secret.token is not None and secret.url is None:
-        yield Broken(("realtime.client_secret.token",), "is not used without url")
+        yield Finding(("realtime.client_secret.token",), "is not used without url")
 
 
-def _doubtful(config: Config) -> Iterator[Broken]:
+def _doubtful(config: Config) -> Iterator[Finding]:
     realtime = config.realtime
     heard = realtime.transcription
     if heard.confidence and not transcriber(heard.model).confidence:
-        yield Broken(
+        yield Finding(
             ("realtime.transcription.confidence",), f"has no effect: {heard.model} does not tell"
         )
     if realtime.provider == "azure" and "realtime.transcription.model" not in config.lines:
-        yield Broken(
+        yield Finding(
             ("realtime.transcription.model",),
             f"is {heard.model}, and must be the name of a deployment of yours at azure",
         )
     if realtime.provider == "azure" and realtime.dialect == "beta":
-        yield Broken(
+        yield Finding(
             ("realtime.dialect",), "is azure's preview, which is not kept up since 2026-04-30"
         )

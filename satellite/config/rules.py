@@ -19,53 +19,53 @@ PRE_ROLL_MARGIN_MS: Final = 100  # so that the server's padding never reaches in
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """A broken rule: the key that it is about first, then the others that it reads."""
+class Finding:
+    """What to say: the key that it is about first, then the others that it depends on."""
 
     keys: tuple[str, ...]
     sentence: str
 
 
-def broken(config: Config) -> Iterator[Broken]:
+def broken(config: Config) -> Iterator[Finding]:
     """Yield every rule that ``config`` breaks."""
     yield from _audio(config)
     yield from _gate(config)
     yield from _mqtt(config)
 
 
-def _audio(config: Config) -> Iterator[Broken]:
+def _audio(config: Config) -> Iterator[Finding]:
     given = config.audio.input
     if given.file and given.device != "default":
-        yield Broken(
+        yield Finding(
             ("audio.input.file", "audio.input.device"),
             "is set together with device; a recording takes the place of a microphone: delete one",
         )
     if given.loop and not given.file:
-        yield Broken(
+        yield Finding(
             ("audio.input.loop", "audio.input.file"),
             "is true without a file; set file or delete loop",
         )
     if config.audio.output.file and config.audio.output.device != "default":
-        yield Broken(
+        yield Finding(
             ("audio.output.file", "audio.output.device"),
             "is set together with device; a file takes the place of a loudspeaker: delete one",
         )
 
 
-def _gate(config: Config) -> Iterator[Broken]:
+def _gate(config: Config) -> Iterator[Finding]:
     gate, turns = config.gate, config.realtime.turn_detection
     if config.realtime.manual:
         return  # the server waits for no silence and reaches into no older sound
     least = turns.silence_duration_ms + SILENCE_MARGIN_MS
     if gate.hangover_ms < least:
-        yield Broken(
+        yield Finding(
             ("gate.hangover_ms", "realtime.turn_detection.silence_duration_ms"),
             f"is {gate.hangover_ms}, must be at least {least}"
             f" (server silence {turns.silence_duration_ms} + {SILENCE_MARGIN_MS}); raise it",
         )
     least = turns.prefix_padding_ms + gate.onset_ms + PRE_ROLL_MARGIN_MS
     if gate.pre_roll_ms < least:
-        yield Broken(
+        yield Finding(
             (
                 "gate.pre_roll_ms",
                 "gate.onset_ms",
@@ -76,15 +76,15 @@ def _gate(config: Config) -> Iterator[Broken]:
         )
 
 
-def _mqtt(config: Config) -> Iterator[Broken]:
+def _mqtt(config: Config) -> Iterator[Finding]:
     mqtt = config.mqtt
     if mqtt.tls is False and not is_loopback(mqtt.host) and not mqtt.allow_plaintext:
-        yield Broken(
+        yield Finding(
             ("mqtt.tls", "mqtt.host", "mqtt.allow_plaintext"),
             "is false, so that everybody in the network can read and give commands; set it to"
             " true, or accept that with allow_plaintext: true",
         )
     if mqtt.ca_file and not mqtt.use_tls:
-        yield Broken(
+        yield Finding(
             ("mqtt.ca_file", "mqtt.tls", "mqtt.host"), "has no effect without TLS; set tls: true"
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from satellite.config.rules import Broken
+from satellite.config.rules import Finding
 from satellite.config.schema import Config
 from satellite.config.session_keys import Realtime
 from satellite.config.setting import is_loopback
@@ -17,7 +17,7 @@ _KEY_WORDS: Final = frozenset({"api_key", "apikey", "key", "token", "access_toke
 _OTHER_PROTOCOLS: Final = ("/translations", "/live")  # other events than Realtime's
 
 
-def broken(config: Config) -> Iterator[Broken]:
+def broken(config: Config) -> Iterator[Finding]:
     """Yield every rule that the section breaks."""
     yield from _address(config.realtime)
     yield from _dialect(config.realtime)
@@ -27,40 +27,40 @@ def broken(config: Config) -> Iterator[Broken]:
     yield from _sound(config.realtime)
 
 
-def _address(realtime: Realtime) -> Iterator[Broken]:
+def _address(realtime: Realtime) -> Iterator[Finding]:
     if realtime.url is None:
         if not realtime.row.url:
-            yield Broken(
+            yield Finding(
                 ("realtime.url", "realtime.provider"),
                 f"is required with provider: {realtime.provider}, such as {realtime.row.example}",
             )
         return
     for sentence in wrong_with_url(realtime.url):
-        yield Broken(("realtime.url",), sentence)
+        yield Finding(("realtime.url",), sentence)
     owner = owner_of(_split(realtime.url).hostname or "")
     if owner not in (None, realtime.provider):
-        yield Broken(
+        yield Finding(
             ("realtime.url", "realtime.provider"),
             f"is an address of {owner}; set provider: {owner}",
         )
 
 
-def _dialect(realtime: Realtime) -> Iterator[Broken]:
+def _dialect(realtime: Realtime) -> Iterator[Finding]:
     keys = ("realtime.dialect", "realtime.provider", "realtime.url")
     owner = owner_of(_split(realtime.endpoint).hostname or "")
     preview = "api-version" in parse_qs(_split(realtime.endpoint).query)
     if realtime.dialect == "beta" and owner == "openai":
-        yield Broken(
+        yield Finding(
             keys, "is beta, which ended at OpenAI on 2026-05-12; delete the line, since ga is meant"
         )
     elif realtime.dialect not in realtime.row.dialects:
-        yield Broken(
+        yield Finding(
             keys,
             f"is beta, which {realtime.provider} does not speak; delete the line, or set"
             " provider: compatible for a server of your own",
         )
     elif realtime.provider == "azure" and realtime.url and preview != (realtime.dialect == "beta"):
-        yield Broken(
+        yield Finding(
             ("realtime.url", "realtime.dialect", "realtime.provider"),
             "has an api-version, as only azure's preview has; write"
             f" {realtime.row.example}, or set dialect: beta"
@@ -70,25 +70,25 @@ def _dialect(realtime: Realtime) -> Iterator[Broken]:
         )
 
 
-def _entry(realtime: Realtime) -> Iterator[Broken]:
+def _entry(realtime: Realtime) -> Iterator[Finding]:
     """How to get in: a key, or a secret for each connection."""
     secret = realtime.client_secret
     if secret.url and secret.command:
-        yield Broken(
+        yield Finding(
             ("realtime.client_secret.command", "realtime.client_secret.url"),
             "is set together with url; delete one",
         )
     if secret.url:
         for sentence in _wrong_with_secret_url(secret.url):
-            yield Broken(("realtime.client_secret.url",), sentence)
+            yield Finding(("realtime.client_secret.url",), sentence)
     if len(secret.command) == 1 and " " in secret.command[0]:
-        yield Broken(
+        yield Finding(
             ("realtime.client_secret.command",),
             "is one word with spaces in it; write a list of words, such as [pass, show, realtime]",
         )
     here = realtime.url is not None and is_loopback(_split(realtime.url).hostname or "")
     if realtime.api_key is None and realtime.row.needs_key and not secret.used and not here:
-        yield Broken(
+        yield Finding(
             (
                 "realtime.api_key",
                 "realtime.provider",
@@ -102,29 +102,29 @@ def _entry(realtime: Realtime) -> Iterator[Broken]:
         )
 
 
-def _names(config: Config) -> Iterator[Broken]:
+def _names(config: Config) -> Iterator[Finding]:
     realtime = config.realtime
     answers = realtime.session == "conversation"
     if realtime.row.models == "own" and answers and "realtime.model" not in config.lines:
         what = "your deployment" if realtime.provider == "azure" else "one of its models"
-        yield Broken(
+        yield Finding(
             ("realtime.model", "realtime.provider"),
             f"is required with provider: {realtime.provider}; write the name of {what}",
         )
     if not answers and not realtime.row.transcription:
-        yield Broken(
+        yield Finding(
             ("realtime.session", "realtime.provider"),
             f"is transcription, which {realtime.provider} does not have; write conversation",
         )
 
 
-def _transcription(realtime: Realtime) -> Iterator[Broken]:
+def _transcription(realtime: Realtime) -> Iterator[Finding]:
     given = realtime.transcription
     if realtime.row.models == "own":
         return
     facts = transcriber(given.model)
     if facts.manual and not (realtime.manual and realtime.session == "transcription"):
-        yield Broken(
+        yield Finding(
             (
                 "realtime.transcription.model",
                 "realtime.turn_detection.type",
@@ -136,24 +136,24 @@ def _transcription(realtime: Realtime) -> Iterator[Broken]:
             " turn_detection: {type: manual}",
         )
     if given.keywords and not facts.keywords:
-        yield Broken(
+        yield Finding(
             ("realtime.transcription.keywords", "realtime.transcription.model"),
             f"is set, but {given.model} takes none; write the words into prompt",
         )
     if given.prompt and not facts.prompt:
         instead = "write the words into keywords" if facts.keywords else "delete the line"
-        yield Broken(
+        yield Finding(
             ("realtime.transcription.prompt", "realtime.transcription.model"),
             f"is set, but {given.model} takes none; {instead}",
         )
 
 
-def _sound(realtime: Realtime) -> Iterator[Broken]:
+def _sound(realtime: Realtime) -> Iterator[Finding]:
     if not realtime.row.fixed_formats:
         return
     for key in ("input_format", "output_format"):
         if getattr(realtime, key) != "pcm":
-            yield Broken(
+            yield Finding(
                 (f"realtime.{key}", "realtime.provider"),
                 f"is {getattr(realtime, key)}, but with {realtime.provider} sound is pcm;"
                 " delete the line",

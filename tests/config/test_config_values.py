@@ -148,6 +148,44 @@ def test_no_key_is_needed_for(text: str) -> None:
     assert config.realtime.endpoint == config.realtime.url
 
 
+def test_a_gate_that_ends_the_turns_itself_waits_for_no_server() -> None:
+    config = loaded(
+        "gate: {hangover_ms: 200, pre_roll_ms: 100}\n"
+        "realtime: {api_key: !secret key, turn_detection: {type: manual}}"
+    )
+    assert config.realtime.manual
+    assert config.gate.hangover_ms == 200
+
+
+def test_a_live_recogniser_where_it_works() -> None:
+    config = loaded(
+        "realtime: {api_key: !secret key, session: transcription, turn_detection: {type: manual},"
+        " transcription: {model: gpt-live-transcribe, keywords: [Kitchen]}}"
+    )
+    assert config.realtime.transcription.keywords == ("Kitchen",)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"), [("[]", ()), ("Kitchen", ("Kitchen",)), ("['on', a b]", ("on", "a b"))]
+)
+def test_a_list_of_words(written: str, words: tuple[str, ...]) -> None:
+    text = f"{{model: gpt-transcribe, keywords: {written}}}"
+    config = loaded(f"realtime: {{api_key: !secret key, transcription: {text}}}")
+    assert config.realtime.transcription.keywords == words
+    assert "Kitchen" not in repr(config)
+
+
+def test_every_key_knows_its_line() -> None:
+    config = loaded("name: a\nrealtime:\n  api_key: !secret key\n  transcription:\n    prompt: x\n")
+    assert config.lines == {
+        "name": 1,
+        "realtime": 2,
+        "realtime.api_key": 3,
+        "realtime.transcription": 4,
+        "realtime.transcription.prompt": 5,
+    }
+
+
 def test_the_endpoint_of_openai() -> None:
     assert Realtime().endpoint == "wss://api.openai.com/v1/realtime"
 
