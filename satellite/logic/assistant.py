@@ -20,6 +20,7 @@ from satellite.logic.talk import (
     open_turn,
     put,
     put_answer,
+    remember,
     speaks_untold,
     turn_heard,
     turn_with,
@@ -108,8 +109,10 @@ def on_done(talk: Talk, done: ev.ResponseDone, now: float, settings: TalkSetting
     if done.status != "cancelled" and any(t.wants_answer for t in talk.turns):
         talk, _ = on_created(talk, done.response_id, now, settings)  # if we were not told of it
     turn = turn_with(talk, done.response_id)
-    if turn is None or turn.answer is None or turn.answer.status is not None:
-        return talk, ()  # the end of an answer that was given up, or of one we never heard of
+    if turn is None:  # one we never heard of: what may still come of it is late
+        return remember(talk, done.response_id), ()
+    if turn.answer is None or turn.answer.status is not None:
+        return talk, ()  # the end of an answer that was given up
     answer = replace(turn.answer, status=done.status, reason=done.reason, usage=done.usage)
     calls = done.calls if done.status == "completed" and not turn.dropped else ()
     talk, orders = calling.begin(talk, _retried(talk, turn, answer, now), calls, now)

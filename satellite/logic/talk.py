@@ -108,6 +108,11 @@ def retire(talk: Talk, turn: Turn) -> Talk:
         return talk
     names = [answer.response_id for answer in turn.all_answers]
     names += [turn.item_id] if turn.item_id is not None else []
+    return remember(talk, *names)
+
+
+def remember(talk: Talk, *names: str) -> Talk:
+    """Note items and answers as past."""
     return replace(talk, past=(*talk.past, *names)[-MOST_PAST:])
 
 

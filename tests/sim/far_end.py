@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SPEECH: Final = b"\x01" * FRAME_BYTES
 QUIET: Final = bytes(FRAME_BYTES)
 SILENCE_MS: Final = 500
+PHANTOM: Final = "Thanks for watching!"
 
 
 class Server:
@@ -24,16 +25,19 @@ class Server:
         self.world = world
         self.link = 0
         self.number = itertools.count(1)
+        self.words = 0
         self.reset()
 
     def reset(self) -> None:
         self.up = self.configured = self.hung = False
         self.item: str | None = None
+        self.answered = ""  # the item that the next answer is for
         self.speech_ms = self.silence_ms = 0
         self.response: str | None = None
         self.waiting_for_response = False
         self.uncommitted_ms = 0
         self.calls: set[str] = set()
+        self.world.ledger.forgotten()
 
     def connect(self, link: int) -> None:
         assert not self.up, "two sessions at once"
@@ -66,7 +70,8 @@ class Server:
         world = self.world
         if not self.up or self.hung:
             return
-        if world.rng.random() < world.faults.drop_link:
+        self.words += 1
+        if self.words in world.kills or world.rng.random() < world.faults.drop_link:
             self.drop(self.link, "dropped")
             return
         world.feed(ev.FromServer(self.link, event))
@@ -77,16 +82,17 @@ class Server:
             case cmd.Configure():
                 self.later(0.05, ev.SessionUpdated())
                 self.configured = True
-            case cmd.AddText():
+            case cmd.AddText(_, text):
                 assert self.configured
+                assert not self.world.conversation_is_over, "told of a conversation that is over"
+                assert PHANTOM not in text, "told of what nobody said"
             case cmd.AddToolOutput(call_id):
                 self.calls.remove(call_id)
-            case cmd.AppendAudio(pcm):
-                assert self.configured, "sound before the settings"
-                for start in range(0, len(pcm), FRAME_BYTES):
-                    self.hear(pcm[start : start + FRAME_BYTES])
+            case cmd.AppendAudio():
+                self.take(order)
             case cmd.ClearInput():
                 self.item, self.speech_ms, self.uncommitted_ms = None, 0, 0
+                self.world.ledger.forgotten()
             case cmd.CommitInput():
                 self.commit()
             case cmd.CreateResponse():
@@ -98,12 +104,21 @@ class Server:
                 self.later(0.05, ev.ResponseDone(response_id, "cancelled", "client_cancelled"))
                 self.response = None
 
+    def take(self, sound: cmd.AppendAudio) -> None:
+        assert self.configured, "sound before the settings"
+        self.world.conversation_is_over = False
+        for start in range(0, len(sound.pcm), FRAME_BYTES):
+            frame = sound.pcm[start : start + FRAME_BYTES]
+            if frame == SPEECH and sound.at is not None:
+                self.world.ledger.reached(sound.at, self.item)
+            self.hear(frame)
+
     def commit(self) -> None:
         if self.uncommitted_ms < 100:
             error = ev.ServerError("invalid_request_error", "input_audio_buffer_commit_empty", "")
             self.later(0.05, error)
         elif self.item is not None or self.world.session.manual:
-            self.item = self.item or f"u{next(self.number)}"
+            self.item = self.item or self.new_item()
             self.waiting_for_response = True
             self.end_turn(stopped=False)
 
@@ -119,7 +134,7 @@ class Server:
         else:
             self.silence_ms += FRAME_MS
         if self.item is None and self.speech_ms >= 100:
-            self.item = f"u{next(self.number)}"
+            self.item = self.new_item()
             self.later(0.05, ev.SpeechStarted(self.item))
             if self.response is not None:
                 self.later(0.06, ev.ResponseDone(self.response, "cancelled", "turn_detected"))
@@ -130,11 +145,18 @@ class Server:
                 self.end_turn(stopped=True)
         elif self.item is None and self.silence_ms >= SILENCE_MS:
             self.speech_ms = 0
+            self.world.ledger.forgotten()
+
+    def new_item(self) -> str:
+        item = f"u{next(self.number)}"
+        self.world.ledger.became(item)
+        return item
 
     def end_turn(self, *, stopped: bool) -> None:
         rng, faults, item = self.world.rng, self.world.faults, self.item
         assert item is not None
         self.item, self.speech_ms, self.uncommitted_ms = None, 0, 0
+        self.answered = item
         for _ in range(2 if rng.random() < faults.twice else 1):
             if stopped:
                 self.later(0.05, ev.SpeechStopped(item))
@@ -142,7 +164,8 @@ class Server:
         if rng.random() >= faults.no_transcript:
             failed = rng.random() < faults.fail_transcript
             delay = rng.uniform(0.2, 4)
-            said = ev.TranscriptFailed(item, None) if failed else ev.UserTranscript(item, item)
+            text = PHANTOM if rng.random() < faults.invent else item
+            said = ev.TranscriptFailed(item, None) if failed else ev.UserTranscript(item, text)
             self.later(delay, said)
         if stopped and self.world.session.answers and rng.random() >= faults.no_response:
             self.respond()
@@ -162,7 +185,9 @@ class Server:
             self.end_response(delay, response, "completed", None, call=True)
             return
         for n in range(rng.randrange(1, 12)):
-            self.piece(delay, ev.TextDelta(response, 0, 0, f"word{n} "))
+            self.piece(
+                delay, ev.TextDelta(response, 0, 0, f"word{n} " if n else f"{self.answered}: ")
+            )
             self.piece(delay, ev.AudioDelta(response, item, 0, 0, QUIET * 10))
             delay += rng.uniform(0.01, 0.3)
         if rng.random() >= faults.stall:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from far_end import PHANTOM
 from world import Faults, World
 
 from satellite.logic.link import Phase
@@ -51,8 +52,15 @@ def settled(world: World) -> None:
         turns = [e.turn_id for e in envelopes if isinstance(e, kind)]
         assert len(turns) == len(set(turns)), f"{name}: {kind.__name__} published twice"
     heard = [e for e in envelopes if isinstance(e, rec.Transcript)]
-    assert all(t.text in {t.item_id, ""} for t in heard), f"{name}: joined to another item"
-    ended = {e.turn_id for e in envelopes if isinstance(e, rec.TurnRecord)}
+    assert all(t.text in {t.item_id, "", PHANTOM} for t in heard), f"{name}: joined to another item"
+    assert all(t.suspect == (t.text == PHANTOM) for t in heard), f"{name}: a phantom is believed"
+    over = [e for e in envelopes if isinstance(e, rec.TurnRecord)]
+    for turn in over:
+        said = turn.event_type not in {"failed", "unanswered"} or turn.reason
+        assert said, f"{name}: {turn.turn_id} {turn.event_type} without a reason"
+        about = (turn.response or "").partition(":")[0]
+        assert about in {"", turn.item_id}, f"{name}: {turn.item_id} got the answer to {about}"
+    ended = {e.turn_id for e in over}
     assert {e.turn_id for e in envelopes} == ended, f"{name}: a turn without its end"
 
 
@@ -67,6 +75,7 @@ def test_a_faultless_conversation_loses_nothing(seed: int, half_duplex: bool) ->
     transcripts = [r for r in world.published if isinstance(r, rec.Transcript)]
     assert all(t.event_type == "final" for t in transcripts)
     assert all(t.text == t.item_id for t in transcripts), "joined by item_id"
+    world.ledger.settle(turns, losses=0)
     # every turn that the server took is published, whatever came between
     assert len(transcripts) == len([t for t in turns if t.item_id])
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from far_end import QUIET, SPEECH, Server
+from ledger import WALL, Ledger
 from loudspeaker import Speaker
 
 from satellite.logic import satellite as logic
@@ -47,6 +48,7 @@ class Faults:
     lose_tool: float = 0.0  # the tool never answers
     no_speaker: float = 0.0  # at each answer
     mic_gone: float = 0.0  # at each second
+    invent: float = 0.0  # a transcript is what nobody said
 
     @classmethod
     def draw(cls, rng: random.Random) -> Faults:
@@ -64,6 +66,7 @@ class World:
     session: Session = field(default_factory=Session)
     lifetime_s: float | None = None  # of a session; the server closes it then
     faults: Faults = field(default_factory=Faults)
+    kills: frozenset[int] = frozenset()  # the connection breaks at these words of the server
     now: float = 1000.0
 
     def __post_init__(self) -> None:
@@ -86,6 +89,7 @@ class World:
         lengths = {"onset_ms": 60, "pre_roll_ms": 500, "hangover_ms": 700, "limit_ms": 30_000}
         self.gate = Gate(GateSettings.from_ms(**lengths))
         self.state = logic.State()
+        self.ledger = Ledger()
         self.server = Server(self)
         self.speaker = Speaker(self)
         self.speaking_until = 0.0
@@ -93,6 +97,7 @@ class World:
         self.published: list[rec.Record] = []
         self.counts: Counter[str] = Counter()
         self.tools: set[str] = set()
+        self.conversation_is_over = False  # nobody spoke until the session was closed
 
     # --- time ---
 
@@ -117,7 +122,7 @@ class World:
 
     @property
     def instant(self) -> Instant:
-        return Instant(self.now, 1_795_248_000.0 + self.now)
+        return Instant(self.now, WALL + self.now)
 
     def feed(self, event: ev.Event) -> None:
         self.counts[type(event).__name__] += 1
@@ -157,6 +162,7 @@ class World:
             case cmd.Connect(link):
                 self.server.connect(link)
             case cmd.Disconnect():
+                self.conversation_is_over = self.state.link.rested
                 self.server.gone()
             case _:
                 self.server.receive(order)
@@ -190,8 +196,10 @@ class World:
         is_speech = self.now < self.speaking_until
         passed = self.gate.step(SPEECH if is_speech else QUIET, is_speech)
         if passed.change is Change.OPENED:
+            self.ledger.opened(self.now)
             self.feed(ev.GateOpened())
         if passed.pcm:
+            self.ledger.let_through(self.now, passed.speech_ms)
             self.feed(ev.Heard(passed.pcm, passed.speech_ms, self.now if is_speech else None))
         if passed.change in {Change.CLOSED, Change.CUT}:
             self.feed(ev.GateClosed(too_long=passed.change is Change.CUT))
@@ -200,13 +208,12 @@ class World:
 
     def check(self) -> None:
         state = self.state
-        hearing = any(not turn.ended for turn in state.talk.turns)
+        speaks = self.session.manual and state.talk.gate_open and not state.talk.discarding
+        hearing = speaks or any(not turn.ended for turn in state.talk.turns)
         playing = self.speaker.playing
         assert not (hearing and playing), f"seed {self.seed}: talks over the user"
         assert self.gate.shut == state.talk.shut
-        for (
-            turn
-        ) in state.talk.turns:  # law 3; the limit of an utterance and every deadline behind it
+        for turn in state.talk.turns:  # law 3: the longest utterance and every deadline behind it
             assert self.now - turn.opened_at < 75, f"seed {self.seed}: {turn.turn_id} never ends"
         if state.link.phase is Phase.READY:
             assert not state.link.backlog

@@ -1,0 +1,78 @@
+"""Utterances in against turns out: what a person said must be told, whatever became of it."""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter, defaultdict
+from datetime import datetime
+from typing import Final
+
+from satellite.model import records as rec
+from satellite.model.audio import FRAME_MS
+
+WALL: Final = 1_795_248_000.0  # of the simulated world's second 0
+LONGEST_S: Final = 45.0  # the longest utterance and the patience with a connection
+LEAST_MS: Final = 100  # of speech: what a server takes for a turn
+
+
+def _seconds(ts: str) -> float:
+    return datetime.fromisoformat(ts).timestamp() - WALL
+
+
+class Ledger:
+    """Which utterances of the gate became which items of a server."""
+
+    def __init__(self) -> None:
+        self.openings: list[float] = []  # utterance n began at openings[n]
+        self.speech_ms: Counter[int] = Counter()  # that the gate let through
+        self.reached_ms: Counter[int] = Counter()  # of it, what came to a session
+        self.items: defaultdict[int, set[str]] = defaultdict(set)
+        self.pending: set[int] = set()  # heard by the server, and not yet part of an item
+
+    def opened(self, now: float) -> None:
+        self.openings.append(now)
+
+    def let_through(self, now: float, speech_ms: int) -> None:
+        self.speech_ms[self._at(now)] += speech_ms
+
+    def reached(self, at: float, item: str | None) -> None:
+        """A frame of speech captured at ``at`` came to a session that hears ``item``."""
+        utterance = self._at(at)
+        self.reached_ms[utterance] += FRAME_MS
+        if item is None:
+            self.pending.add(utterance)
+        else:
+            self.items[utterance].add(item)
+
+    def became(self, item: str) -> None:
+        for utterance in self.pending:
+            self.items[utterance].add(item)
+        self.pending.clear()
+
+    def forgotten(self) -> None:
+        self.pending.clear()
+
+    def _at(self, at: float) -> int:
+        return bisect.bisect_right(self.openings, at + 1e-9) - 1
+
+    def settle(self, turns: list[rec.TurnRecord], losses: int) -> None:
+        """Every utterance has its turn, and every turn without an item has an utterance.
+
+        An utterance is covered by a turn of one of its items. Where its session died before the
+        item had a name, or where it never got a session, it has a failed turn of its own. Each of
+        the ``losses`` of a session may also fail one sentence of an utterance that has more.
+        """
+        named = [turn.item_id for turn in turns if turn.item_id is not None]
+        assert len(named) == len(set(named)), "an item was published as two turns"
+        said = [n for n in range(len(self.openings)) if self.speech_ms[n] >= LEAST_MS]
+        uncovered = [n for n in said if not self.items[n] & set(named)]
+        nameless = [turn for turn in turns if turn.item_id is None]
+        assert all(t.event_type == "failed" and t.reason for t in nameless), nameless
+        for n in uncovered:
+            began = self.openings[n]
+            own = [t for t in nameless if began <= _seconds(t.ts) < began + LONGEST_S]
+            assert own, (
+                f"what was said at {began:.2f} is lost: {self.reached_ms[n]} ms came through"
+            )
+            nameless.remove(own[0])
+        assert len(nameless) <= losses, f"{len(nameless)} turns that nobody spoke"
