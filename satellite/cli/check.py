@@ -14,19 +14,26 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "check",
         help="say everything that is wrong with a configuration",
         description="Read a configuration and say everything that is wrong, and what to do.",
-        epilog="example: satellite check -c config.yaml",
+        epilog="example: satellite check -c config.yaml --connect",
     )
     parser.add_argument("-c", "--config", type=Path, default=Path("config.yaml"), metavar="FILE")
+    parser.add_argument(
+        "--connect", action="store_true", help="also open the session once, without any sound"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what would be opened, or raise ConfigError, which the command line prints."""
+    """Print what would be opened, or raise SetupError, which the command line prints."""
     from satellite import session_setup
 
     config = read_config(args.config, today(), lambda sentence: print(f"warning: {sentence}"))
     session_setup.sound(config)
     for line in session_setup.summary(config):
         print(line)
+    if args.connect:
+        from satellite import trial
+
+        trial.run(config, print)
     print(f"{args.config.name}: ok")
     return 0

@@ -210,7 +210,7 @@ def test_check_lets_the_problems_out(folder: Path) -> None:
 def test_check_has_a_default_and_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run_check("--help")
-    assert "example: satellite check -c config.yaml" in capsys.readouterr().out
+    assert "example: satellite check -c config.yaml --connect" in capsys.readouterr().out
 
 
 def run_check(*arguments: str) -> int:
