@@ -37,7 +37,7 @@ _KEY = "put a valid key where realtime.api_key points and restart"
 _MODEL = "set realtime.model to a model that this key may use"
 _CREDIT = "add credit to the account of this key, or raise its limit"
 _LENDER = "check realtime.client_secret and who makes the secrets; the satellite goes on trying"
-_BETA = "the server speaks another version of the protocol; check realtime.url"
+_BETA = 'set "dialect: ga" below realtime: in the configuration and restart'
 _SERVER = "nothing to do unless it lasts; the satellite goes on trying"
 _ADDRESS = "check realtime.url and the network; the satellite goes on trying"
 
