@@ -20,10 +20,12 @@ def conversation(
     faulty: bool,
     session: Session | None = None,
     lifetime_s: float | None = None,
+    faults: Faults | None = None,
 ) -> World:
     """Three minutes of people talking, then a minute and a half without people and faults."""
     rng = random.Random(seed)
-    faults = Faults.draw(rng) if faulty else Faults()
+    if faults is None:
+        faults = Faults.draw(rng) if faulty else Faults()
     world = World(seed, half_duplex, session or Session(), lifetime_s, faults)
     world.begin()
     when = 2.0
