@@ -81,7 +81,7 @@ def farewell(health: Health, now: Instant) -> rec.State:
 
 
 def _state(health: Health, talk: Talk, link: Link) -> str:
-    if is_sounding(talk):
+    if is_sounding(talk) or talk.shut:  # until the room is quiet nothing is heard
         return "speaking"
     if health.mic_lost is not None or _stalled(health):
         return "error"

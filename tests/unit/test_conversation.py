@@ -61,6 +61,8 @@ def test_the_state_follows_the_conversation() -> None:
     assert stage.shown.state == "speaking"
     stage.tell(ev.PlayoutDrained("r1"))
     stage.server(ev.UserTranscript("u1", "Hi."))
+    assert stage.shown.state == "speaking", "the room still rings: nothing is heard yet"
+    stage.wait(0.5)
     assert stage.shown.state == "idle"
 
 
