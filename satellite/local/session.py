@@ -77,7 +77,11 @@ class Session:
         )
         self._responses.on_ended = self._turns.answered
         self._at_s: float | None = None  # when the message being received came
-        self._on: dict[str, Callable[[dict[str, Any]], None]] = {
+        self._on = self._handlers()
+
+    def _handlers(self) -> dict[str, Callable[[dict[str, Any]], None]]:
+        """What to do about each event that the dialect lets through, by its GA type."""
+        return {
             "session.update": self._update,
             "input_audio_buffer.append": self._append,
             "input_audio_buffer.commit": lambda _event: self._turns.commit(),

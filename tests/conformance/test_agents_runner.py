@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeRunner
 
@@ -46,6 +47,7 @@ async def _run(url: str, speech: bytes) -> tuple[list[dict], list[str], list[str
     return await asyncio.wait_for(_turn(url, speech), 60)
 
 
+@pytest.mark.checklist("S35")
 def test_agents_runner_holds_a_turn_with_a_tool_call(
     real_server: str, say: Callable[..., bytes]
 ) -> None:

@@ -298,3 +298,35 @@ def test_no_sentence_is_long_and_no_word_is_lost(text: str) -> None:
     parts = sentences(text)
     assert all(len(part) <= 201 for part in parts)
     assert "".join("".join(parts).split()) == "".join(text.split())
+
+
+@pytest.mark.checklist("S13")
+@pytest.mark.parametrize("kind", ["realtime", "transcription"])
+def test_s13_the_beta_update_is_an_unknown_type(kind: str) -> None:
+    client = Client(kind=kind)
+    refused = error(client.send("transcription_session.update", session={}))
+    assert (refused["code"], refused["param"]) == ("invalid_value", "type")
+    assert refused["message"].startswith(
+        "Invalid value: 'transcription_session.update'. Supported values are: 'session.update', "
+    )
+
+
+@pytest.mark.checklist("S16")
+def test_s16_a_pinned_session_begins_so_and_may_be_updated() -> None:
+    pinned = {
+        "type": "realtime",
+        "model": "gpt-realtime-2.1",
+        "audio": {"output": {"voice": "cedar"}},
+    }
+    client_events.check_session(pinned)
+    client = Client(pinned=pinned)
+    session = client.events[0]["session"]
+    assert session["audio"]["output"] == {
+        "format": {"type": "audio/pcm", "rate": 24000},
+        "voice": "cedar",
+        "speed": 1.0,
+    }
+    (updated,) = client.update(instructions="Be brief.")
+    assert updated["session"]["instructions"] == "Be brief."
+    assert updated["session"]["audio"]["output"]["voice"] == "cedar"
+    assert updated["session"]["id"] == session["id"]

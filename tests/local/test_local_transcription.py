@@ -7,7 +7,7 @@ import math
 import pytest
 from local_bench import Client, error, silence, sound, types
 
-from satellite.local import client_events, transcription
+from satellite.local import transcription
 from satellite.local.behaviour import TRANSCRIPTS, Behaviour
 from satellite.local.engines import Call
 from satellite.local.outputs import Recognise
@@ -131,39 +131,6 @@ def test_s13_updates_of_the_wrong_type(
     refused = error(hearing.send("session.update", session=session))
     assert (refused["code"], refused["param"], refused["message"]) == (code, param, message)
     assert types(hearing.update(include=LOGPROBS)) == ["session.updated"]
-
-
-@pytest.mark.checklist("S13")
-def test_s13_the_beta_update_is_an_unknown_type(hearing: Client) -> None:
-    refused = error(hearing.send("transcription_session.update", session={}))
-    assert (refused["code"], refused["param"]) == ("invalid_value", "type")
-    assert refused["message"].startswith(
-        "Invalid value: 'transcription_session.update'. Supported values are: 'session.update', "
-    )
-
-
-# What a client secret pins
-
-
-@pytest.mark.checklist("S16")
-def test_s16_a_pinned_session_begins_so_and_may_be_updated() -> None:
-    pinned = {
-        "type": "realtime",
-        "model": "gpt-realtime-2.1",
-        "audio": {"output": {"voice": "cedar"}},
-    }
-    client_events.check_session(pinned)
-    client = Client(pinned=pinned)
-    session = client.events[0]["session"]
-    assert session["audio"]["output"] == {
-        "format": {"type": "audio/pcm", "rate": 24000},
-        "voice": "cedar",
-        "speed": 1.0,
-    }
-    (updated,) = client.update(instructions="Be brief.")
-    assert updated["session"]["instructions"] == "Be brief."
-    assert updated["session"]["audio"]["output"]["voice"] == "cedar"
-    assert updated["session"]["id"] == session["id"]
 
 
 # When words are told
