@@ -56,6 +56,7 @@ from satellite.local.session import Session
 
 PATH: Final = "/v1/realtime"
 SECRETS_PATH: Final = f"{PATH}/client_secrets"
+_OTHER_PROTOCOLS: Final = (f"{PATH}/translations", "/v1/live/sessions")
 # 15 MiB of audio in base64 are 20 MiB: S12. The rest is there so that a little too much is refused
 # in words, and only what is far off by a close frame.
 _MAX_MESSAGE: Final = 32 * 1024 * 1024
@@ -150,6 +151,9 @@ def _no_such(path: str) -> HttpAnswer:
     if path == SECRETS_PATH:
         text = "Ask for a client secret with POST."
         return refused(HTTPStatus.METHOD_NOT_ALLOWED, None, text, Allow="POST")
+    if path in _OTHER_PROTOCOLS:
+        text = f"{path} is another protocol than Realtime's and is not served here; use {PATH}."
+        return refused(HTTPStatus.NOT_FOUND, None, text)
     text = f"Only GET {PATH} (WebSocket) and POST {SECRETS_PATH} are served here."
     return refused(HTTPStatus.NOT_FOUND, None, text)
 

@@ -263,6 +263,14 @@ def test_other_requests_have_their_status(
     assert answer["error"]["message"]
 
 
+@pytest.mark.parametrize("path", ["/v1/realtime/translations?model=x", "/v1/live/sessions"])
+def test_other_protocols_are_refused_by_name(url: str, path: str) -> None:
+    for method in ("GET", "POST"):
+        status, answer = asked(url, None, method, path)
+        assert status == 404
+        assert answer["error"]["message"].startswith(path.partition("?")[0])
+
+
 def test_a_secret_cannot_make_another(url: str) -> None:
     value = asked(url)[1]["value"]
     assert asked(url, None, **bearer(value))[0] == 401
