@@ -103,8 +103,9 @@ class SpeakerLost:
 class LinkDown:
     """Connection ``link`` is over or never was. The last event of its link.
 
-    ``status`` is the HTTP status of a refused upgrade, ``code`` and ``reason`` are those of a close
-    frame, ``detail`` is a sentence for a person and holds no secret. None where there was none.
+    ``status`` is the HTTP status of a refused upgrade, or of what makes client secrets (``reason``
+    is "client_secret" then); else ``code`` and ``reason`` are those of a close frame. ``detail`` is
+    a sentence for a person and holds no secret. None where there was none.
     """
 
     link: int
