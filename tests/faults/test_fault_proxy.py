@@ -7,16 +7,15 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from faults.fault_answers import failed, several_items
+from faults.fault_bench import CREATED, DONE, MODEL, answer, everything, the, through, types, until
 from faults.fault_kinds import (
     Close,
-    Fault,
     On,
-    Refusal,
     close,
     delay,
     drop,
@@ -38,56 +37,11 @@ from websockets.sync.client import ClientConnection, connect
 
 from satellite.local import server
 
-MODEL = "?model=gpt-realtime-2.1"
-CREATED = "session.created"
-DONE = "response.done"
-
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with small_server(server.Settings(beta=True)) as url:
         yield url
-
-
-@contextmanager
-def through(
-    url: str, *faults: Fault | Refusal, **options: Any
-) -> Iterator[tuple[FaultProxy, ClientConnection]]:
-    """A proxy with faults and a client connected through it."""
-    with (
-        FaultProxy(url, *faults, ping_s=options.pop("ping_s", 20.0)) as proxy,
-        connect(proxy.url + MODEL, close_timeout=1, **options) as websocket,
-    ):
-        yield proxy, websocket
-
-
-def until(websocket: ClientConnection, *last: str) -> list[dict[str, Any]]:
-    """Events up to the first of a type."""
-    events = []
-    while not events or events[-1]["type"] not in last:
-        events.append(json.loads(websocket.recv(5)))
-    return events
-
-
-def everything(websocket: ClientConnection) -> Iterator[str | bytes]:
-    """Messages until the connection is closed."""
-    with suppress(ConnectionClosed):
-        while True:
-            yield websocket.recv(5)
-
-
-def answer(websocket: ClientConnection, last: str = "rate_limits.updated") -> list[dict[str, Any]]:
-    websocket.send('{"type":"response.create","event_id":"ask"}')
-    return until(websocket, last)
-
-
-def types(events: list[dict[str, Any]]) -> list[str]:
-    return [event["type"] for event in events]
-
-
-def the(events: list[dict[str, Any]], kind: str) -> dict[str, Any]:
-    (event,) = [event for event in events if event["type"] == kind]
-    return event
 
 
 def test_without_faults_the_proxy_passes_everything(url: str) -> None:
@@ -375,42 +329,3 @@ def test_a_client_event_can_set_off_a_fault_and_faults_add_up(url: str) -> None:
         with pytest.raises(ConnectionClosed):
             until(websocket, "never")
     assert websocket.close_code == 4321
-
-
-@pytest.mark.checklist("S42")
-def test_every_frame_of_a_client_is_kept_with_its_time(url: str) -> None:
-    audio = base64.b64encode(bytes(4800)).decode()
-    append = {"type": "input_audio_buffer.append", "audio": audio}
-    before = time.monotonic()
-    with through(url) as (proxy, websocket):
-        websocket.send(json.dumps(append))
-        websocket.send('{"type":"input_audio_buffer.clear","event_id":"mine"}')
-        websocket.send(b"\x00\xff")
-        websocket.send("no json é")
-        first = proxy.wait_for("input_audio_buffer.clear")
-        with connect(proxy.url + MODEL) as second:
-            second.send('{"type":"input_audio_buffer.clear"}')
-            proxy.wait_for("input_audio_buffer.clear", 2)
-    frames = list(proxy.frames)
-    assert first in frames
-    assert [frame.type for frame in frames] == [
-        "input_audio_buffer.append",
-        "input_audio_buffer.clear",
-        "",
-        "",
-        "input_audio_buffer.clear",
-    ]
-    assert [frame.connection for frame in frames] == [1, 1, 1, 1, 2]
-    assert [frame.event_id for frame in frames] == [None, "mine", None, None, None]
-    assert [frame.size for frame in frames[2:4]] == [2, 10]
-    assert base64.b64decode(frames[0].event["audio"]) == bytes(4800)
-    times = [before, *(frame.at_s for frame in frames), time.monotonic()]
-    assert times == sorted(times)
-
-
-def test_waiting_for_a_frame_that_does_not_come_says_what_came(url: str) -> None:
-    with through(url) as (proxy, websocket):
-        websocket.send('{"type":"response.cancel"}')
-        proxy.wait_for("response.cancel")
-        with pytest.raises(AssertionError, match=r"no 1 of x; came: \['response.cancel'\]"):
-            proxy.wait_for("x", timeout_s=0.05)
