@@ -293,6 +293,15 @@ def test_half_a_sample_does_not_shift_what_comes_after_a_clear() -> None:
     assert buffer.hear() == b"\x02\x03"
 
 
+def test_half_a_sample_does_not_shift_what_comes_after_a_commit() -> None:
+    buffer = InputBuffer()
+    buffer.append(b"\x01\x02\x03")
+    buffer.hear()
+    assert buffer.take(0, None) == b"\x01\x02"
+    buffer.append(b"\x04\x05")
+    assert buffer.hear() == b"\x04\x05"
+
+
 @given(st.text(max_size=3000))
 def test_no_sentence_is_long_and_no_word_is_lost(text: str) -> None:
     parts = sentences(text)
