@@ -53,10 +53,10 @@ def test_nothing_of_a_demo_that_is_killed_is_left() -> None:
         assert process.stdout is not None
         while "[3/3]" not in process.stdout.readline():
             pass
-        wait_until(lambda: len(children_of(process.pid)) == 3)
+        wait_until(lambda: len(children_of(process.pid)) == 3, 60.0)
         started = children_of(process.pid)
         process.kill()
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started), 60.0)
 
 
 def children_of(pid: int) -> list[int]:
