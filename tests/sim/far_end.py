@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import FRAME_BYTES, FRAME_MS
+from satellite.model.session import Session
 
 if TYPE_CHECKING:
     from world import World
@@ -31,6 +32,8 @@ class Server:
     def reset(self) -> None:
         self.up = self.configured = self.hung = False
         self.item: str | None = None
+        self.has: Session | None = None
+        self.updating = self.spoke = False
         self.answered = ""  # the item that the next answer is for
         self.speech_ms = self.silence_ms = 0
         self.response: str | None = None
@@ -74,14 +77,16 @@ class Server:
         if self.words in world.kills or world.rng.random() < world.faults.drop_link:
             self.drop(self.link, "dropped")
             return
+        self.spoke = self.spoke or isinstance(event, ev.AudioDelta)
+        if isinstance(event, ev.SessionUpdated | ev.ServerError):
+            self.updating = False
         world.feed(ev.FromServer(self.link, event))
 
     def receive(self, order: cmd.Command) -> None:
         assert self.up, f"{type(order).__name__} to a session that is not there"
         match order:
             case cmd.Configure():
-                self.later(0.05, ev.SessionUpdated())
-                self.configured = True
+                self.configure(order)
             case cmd.AddText(_, text):
                 assert self.configured
                 assert not self.world.conversation_is_over, "told of a conversation that is over"
@@ -103,6 +108,29 @@ class Server:
             case cmd.CancelResponse(response_id) if response_id == self.response:
                 self.later(0.05, ev.ResponseDone(response_id, "cancelled", "client_cancelled"))
                 self.response = None
+
+    def configure(self, order: cmd.Configure) -> None:
+        """The first settings are taken; a change may be refused or forgotten."""
+        rng, faults = self.world.rng, self.world.faults
+        assert not self.updating, "an update while one is under way"
+        if order.since is None:
+            self.configured = True
+            self.later(0.05, ev.SessionUpdated())
+            self.has = order.session
+            return
+        assert order.since == self.has, "a change of what the server does not have"
+        assert order.session != self.has, "a change of nothing"
+        assert not (self.spoke and order.session.voice != self.has.voice), "a voice that was heard"
+        self.updating = True
+        if rng.random() < faults.forget_change:
+            return
+        if rng.random() < faults.refuse_change:
+            name = order.event_id if rng.random() < 0.5 else None
+            kind, code = "invalid_request_error", "invalid_value"
+            answer: ev.ServerEvent = ev.ServerError(kind, code, "no", "session.x", name)
+        else:
+            self.has, answer = order.session, ev.SessionUpdated()
+        self.later(0.05, answer)
 
     def take(self, sound: cmd.AppendAudio) -> None:
         assert self.configured, "sound before the settings"

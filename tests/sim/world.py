@@ -11,7 +11,8 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from far_end import QUIET, SPEECH, Server
 from ledger import WALL, Ledger
@@ -27,6 +28,13 @@ from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import FRAME_MS, Instant
 from satellite.model.session import Session
+
+VALUES: Final[list[tuple[str, list[Any]]]] = [
+    ("voice", ["marin", "cedar"]),
+    ("language", [None, "fr", "de"]),
+    ("instructions", ["Be brief.", "Be kind."]),
+    ("threshold", [0.4, 0.5, 0.7]),
+]
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,8 @@ class Faults:
     no_speaker: float = 0.0  # at each answer
     mic_gone: float = 0.0  # at each second
     invent: float = 0.0  # a transcript is what nobody said
+    refuse_change: float = 0.0  # at each change of the settings
+    forget_change: float = 0.0  # it is neither confirmed nor refused
 
     @classmethod
     def draw(cls, rng: random.Random) -> Faults:
@@ -179,6 +189,13 @@ class World:
     @property
     def frame_at(self) -> float | None:
         return self.now if self.now >= self.mic_back_at else None
+
+    def change(self) -> None:
+        """A person wants another value of one setting."""
+        wanted = self.state.link.settled.wanted
+        field, values = self.rng.choice(VALUES)
+        value = self.rng.choice(values)
+        self.feed(ev.ChangeRequested(replace(wanted, **{field: value})))
 
     def speak(self, seconds: float) -> None:
         self.speaking_until = self.now + seconds
