@@ -31,8 +31,6 @@ def give_up_utterance(
         talk, turn = begin(talk, None, now.mono, settings)
         talk = put(talk, replace(turn, ended=True, unanswered=reason))
     goes_on = talk.gate_open and utterance == talk.utterances
-    newest = utterance == talk.utterances
-    talk = replace(talk, unclaimed=talk.unclaimed and not newest)
     return settle(replace(talk, discarding=talk.discarding or goes_on), now, settings)
 
 
@@ -69,7 +67,9 @@ def stop(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
 
 def _claim_lost(talk: Talk, now: float, settings: TalkSettings) -> Talk:
     """Speech that went to a session which died before it said anything is a turn too."""
-    if not talk.unclaimed or now - talk.sent_at > CLAIM_S:
-        return replace(talk, unclaimed=False)
-    talk, turn = begin(replace(talk, unclaimed=False), None, now, settings)
-    return put(talk, replace(turn, ended=True))
+    sentences = talk.unclaimed if now - talk.sent_at <= CLAIM_S else ()
+    talk = replace(talk, unclaimed=())
+    for _ in sentences:
+        talk, turn = begin(talk, None, now, settings)
+        talk = put(talk, replace(turn, ended=True))
+    return talk

@@ -172,7 +172,7 @@ def _lose_session(
 
 def _rested(talk: Talk) -> Talk:
     """Nobody has spoken for a while: that conversation is over, and a cough was no turn."""
-    return replace(talk, said=(), unclaimed=False)
+    return replace(talk, said=(), unclaimed=())
 
 
 def _rotate(state: State, now: Instant, settings: Settings) -> Step:
@@ -180,7 +180,7 @@ def _rotate(state: State, now: Instant, settings: Settings) -> Step:
     if link.phase is not Phase.READY or not rotation.is_due(link.life, now.mono, busy=busy):
         return state, ()
     used = state.talk.sent_at >= link.ready_at
-    talk = state.talk if busy else replace(state.talk, unclaimed=False)
+    talk = state.talk if busy else replace(state.talk, unclaimed=())
     talk, lost = endings.lose_session(talk if used else _rested(talk), ROTATED, now, settings.talk)
     link, orders = (link_.rotate if used else link_.rest)(link, now.mono, settings.link)
     return replace(state, link=link, talk=talk), (*lost, *orders)

@@ -8,7 +8,7 @@ conversation.py puts them together.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from satellite.logic import clock, report
 from satellite.logic.turn import Answer, Turn, abandon, speaker_deadline
@@ -18,6 +18,7 @@ from satellite.model.session import Session
 STALL_S: Final = 20.0  # reliability F31: longest pause within an answer
 MOST_TURNS: Final = 20  # a server that invents turns makes no more than this
 MOST_PAST: Final = 64
+WAITED_S: Final = 0.5  # sound that is older when it goes out has waited for its session
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Talk:
     speech_at: float | None = None  # when a local speech frame last ended
     pause_at: float | None = None  # the same, before the last pause in the speech
     uncommitted_ms: int = 0  # of this utterance, where we end the turns
-    unclaimed: bool = False  # speech went out and the server has not said that it heard any
+    unclaimed: tuple[Sentence, ...] = ()  # that went out, and no word of the server about them
     sent_at: float = 0.0  # when sound was last sent
     quiet_at: float = 0.0  # until when the room still rings from the speaker
     reset_s: float = 0.0  # the server's last word on when its rate limit is whole again
@@ -46,6 +47,13 @@ class Talk:
     held: bool = False  # the last orders given to the capture thread
     shut: bool = False
     paused: bool = False
+
+
+class Sentence(NamedTuple):
+    """Speech of one utterance, by when that began; ``waited``: some of it, for its session."""
+
+    at: float
+    waited: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +131,25 @@ def note_sent(talk: Talk, orders: tuple[cmd.Command, ...], now: float) -> Talk:
             size = len(order.pcm)
             talk = replace(
                 talk,
+                unclaimed=_unclaimed(talk, order, now),
                 counted=talk.counted.sent(size),
                 clock=clock.sent(talk.clock, size, order.at, order.speech_ms, now),
                 sent_at=now,
             )
         elif isinstance(order, cmd.CommitInput):
+            talk = replace(talk, unclaimed=())
             waiting = [t for t in talk.turns if t.awaiting and t.commit_at is None]
             talk = put(talk, replace(waiting[0], commit_at=now)) if waiting else talk
     return talk
+
+
+def _unclaimed(talk: Talk, sound: cmd.AppendAudio, now: float) -> tuple[Sentence, ...]:
+    if sound.at is None or not sound.speech_ms or open_turn(talk) is not None:
+        return talk.unclaimed
+    begun = max((at for at in talk.clock.begun if at <= sound.at), default=sound.at)
+    waited = now - sound.at > WAITED_S or Sentence(begun, True) in talk.unclaimed
+    sentence = Sentence(begun, waited)
+    return (*(known for known in talk.unclaimed if known.at != begun), sentence)
 
 
 def begin(talk: Talk, item_id: str | None, now: float, settings: TalkSettings) -> tuple[Talk, Turn]:

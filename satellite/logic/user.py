@@ -64,12 +64,10 @@ def hear(talk: Talk, heard: ev.Heard, now: float, settings: TalkSettings) -> Tal
         return talk
     before = talk.speech_at
     paused = before is not None and speech_at - before > SHORTEST_PAUSE_S
-    claimed = open_turn(talk) is not None
     return replace(
         talk,
         speech_at=speech_at,
         pause_at=before if paused else talk.pause_at,
-        unclaimed=talk.unclaimed or not claimed,
     )
 
 
@@ -105,7 +103,7 @@ def _judge_microphone(talk: Talk, now: float) -> Talk:
 def _end_utterance(talk: Talk, now: float, settings: TalkSettings) -> Step:
     """We end the turn: commit it, or forget what is too short for one (C34)."""
     enough = talk.uncommitted_ms >= SHORTEST_COMMIT_MS
-    talk = replace(talk, uncommitted_ms=0, unclaimed=False)
+    talk = replace(talk, uncommitted_ms=0, unclaimed=())
     if talk.discarding:
         return replace(talk, discarding=False), ()
     if not enough:
@@ -132,8 +130,14 @@ def on_speech_started(
         if not turn.ended:  # the server has one open turn; it will never end this one
             talk = put(talk, abandon(turn, SUPERSEDED, now))
     talk, orders = interrupt(talk, now, cancel=False)
-    talk, turn = begin(replace(talk, unclaimed=False), said.item_id, now, settings)
+    talk, turn = begin(_claimed(talk), said.item_id, now, settings)
     return put(talk, replace(turn, start_ms=said.start_ms)), orders
+
+
+def _claimed(talk: Talk) -> Talk:
+    """The server heard the present sentence, or the oldest of those that had waited for it."""
+    waited = tuple(sentence for sentence in talk.unclaimed if sentence.waited)
+    return replace(talk, unclaimed=waited[1:])
 
 
 def on_speech_stopped(

@@ -135,7 +135,7 @@ def forget_the_turns_when_rotating(patch: pytest.MonkeyPatch) -> None:
 
     def lose(talk: Any, reason: str, *rest: Any) -> Any:
         if reason == satellite.ROTATED:
-            talk = replace(talk, turns=(), unclaimed=False)
+            talk = replace(talk, turns=(), unclaimed=())
         return original(talk, reason, *rest)
 
     patch.setattr(endings, "lose_session", lose)

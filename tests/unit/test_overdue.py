@@ -171,6 +171,27 @@ def test_speech_that_a_dying_session_never_noticed_is_published_as_failed() -> N
     assert len(stage.published(rec.TurnRecord)) == 1
 
 
+@pytest.mark.checklist("C53")
+@pytest.mark.parametrize("announced", [0, 1])
+def test_c53_two_sentences_that_waited_and_went_to_a_dying_session_are_two_failed_turns(
+    announced: int,
+) -> None:
+    stage = Stage().start()
+    stage.tell(ev.MicReady())
+    for _ in range(2):
+        stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
+        stage.tell(ev.GateClosed(too_long=False))
+        stage.now += 2
+    stage.open()
+    stage.server(*[ev.SpeechStarted("u1")][:announced])
+    stage.lose()
+    turns = stage.published(rec.TurnRecord)
+    assert [t.reason for t in turns] == ["connection_lost"] * 2
+    stage.reconnect()
+    stage.lose()
+    assert len(stage.published(rec.TurnRecord)) == 2
+
+
 def test_a_cough_of_long_ago_is_not_blamed_on_a_lost_session() -> None:
     stage = Stage().ready()
     stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now), ev.GateClosed(too_long=False))
