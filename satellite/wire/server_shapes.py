@@ -1,18 +1,31 @@
 """The shapes of server messages, as far as they decide anything, and the event each becomes. Pure.
 
-GA names; ``server_events.py`` knows the others. What a server may leave out is optional here.
+GA names; ``server_events.py`` knows the others. What a server may leave out is optional here, and
+what only adorns an event (``Any``, read by ``_if_right``) spoils nothing where it is wrong.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
 from satellite.model import events as ev
 from satellite.model.providers import Dialect
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # exact in every JSON reader
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+T = TypeVar("T")
+
+
+def _if_right(value: Any, shape: type[T]) -> T | None:
+    """``value`` as ``shape``; None where it is none."""
+    try:
+        return msgspec.convert(value, shape)
+    except (msgspec.ValidationError, OverflowError):
+        return None
 
 
 class Message(msgspec.Struct):
@@ -22,7 +35,7 @@ class Message(msgspec.Struct):
 class _Session(msgspec.Struct):
     type: str | None = None  # the beta has none
     object: str | None = None
-    expires_at: float | None = None
+    expires_at: Any = None
     audio: Any = None  # GA's
     modalities: Any = None  # the beta's
     input_audio_format: Any = None  # the beta's
@@ -62,21 +75,21 @@ class _Item(Message):
 
 
 class _Started(_Item):
-    audio_start_ms: int | None = None
+    audio_start_ms: Any = None
 
 
 class _Stopped(_Item):
-    audio_end_ms: int | None = None
+    audio_end_ms: Any = None
 
 
 class _TranscriptUsage(msgspec.Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    seconds: float | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    seconds: Seconds | None = None
 
 
 class _Logprob(msgspec.Struct):
-    logprob: float
+    logprob: Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 
 
 class _Language(msgspec.Struct):
@@ -85,9 +98,9 @@ class _Language(msgspec.Struct):
 
 class _Transcript(_Item):
     transcript: str
-    usage: _TranscriptUsage | None = None
-    logprobs: list[_Logprob] | None = None
-    languages: list[_Language] | None = None
+    usage: Any = None
+    logprobs: Any = None
+    languages: Any = None
 
 
 class _Failed(_Item):
@@ -112,20 +125,20 @@ class _TextPart(_Part, kw_only=True):
 
 
 class _Cached(msgspec.Struct):
-    audio_tokens: int | None = 0
-    image_tokens: int | None = 0
+    audio_tokens: Count | None = 0
+    image_tokens: Count | None = 0
 
 
 class _Details(msgspec.Struct):
-    cached_tokens: int | None = 0
-    audio_tokens: int | None = 0
-    image_tokens: int | None = 0
+    cached_tokens: Count | None = 0
+    audio_tokens: Count | None = 0
+    image_tokens: Count | None = 0
     cached_tokens_details: _Cached | None = None
 
 
 class _Usage(msgspec.Struct):
-    input_tokens: int | None = 0
-    output_tokens: int | None = 0
+    input_tokens: Count | None = 0
+    output_tokens: Count | None = 0
     input_token_details: _Details | None = None
     output_token_details: _Details | None = None
 
@@ -153,7 +166,7 @@ class _ResponseBody(msgspec.Struct):
     output: list[_OutputItem] | None = None
     status: str | None = None
     status_details: _Status | None = None
-    usage: _Usage | None = None
+    usage: Any = None
 
 
 class _Response(Message):
@@ -174,10 +187,11 @@ def created(message: Created) -> ev.ServerEvent:
     written = message.type == "transcription_session.created"
     written = written or session.object == "realtime.transcription_session"
     kind = session.type or ("transcription" if written else "")
-    return ev.SessionCreated(kind, session.expires_at)
+    return ev.SessionCreated(kind, _if_right(session.expires_at, float))
 
 
-def _usage(usage: _Usage | None) -> ev.Usage | None:
+def _usage(told: Any) -> ev.Usage | None:
+    usage = _if_right(told, _Usage)
     if usage is None:
         return None
     given = usage.input_token_details or _Details()
@@ -218,11 +232,12 @@ def _calls(items: list[_OutputItem]) -> tuple[ev.ToolCall, ...]:
 
 
 def _transcript(message: _Transcript) -> ev.ServerEvent:
-    usage, languages = message.usage, message.languages or []
+    usage = _if_right(message.usage, _TranscriptUsage)
+    languages = _if_right(message.languages, list[_Language]) or []
     return ev.UserTranscript(
         message.item_id,
         message.transcript,
-        _confidence(message.logprobs or []),
+        _confidence(_if_right(message.logprobs, list[_Logprob]) or []),
         languages[0].code if languages else None,
         None
         if usage is None
@@ -235,7 +250,7 @@ def _confidence(logprobs: list[_Logprob]) -> float | None:
     if not logprobs:
         return None
     mean = math.fsum(each.logprob for each in logprobs) / len(logprobs)
-    return round(math.exp(min(0.0, mean)), 4) if math.isfinite(mean) else None
+    return round(math.exp(min(0.0, mean)), 4)
 
 
 def _limits(message: _RateLimits) -> ev.ServerEvent:
@@ -280,11 +295,11 @@ READERS: Final[dict[str, Reader]] = {
     "error": (_Error, _error),
     "input_audio_buffer.speech_started": (
         _Started,
-        lambda m: ev.SpeechStarted(m.item_id, m.audio_start_ms),
+        lambda m: ev.SpeechStarted(m.item_id, _if_right(m.audio_start_ms, Count)),
     ),
     "input_audio_buffer.speech_stopped": (
         _Stopped,
-        lambda m: ev.SpeechStopped(m.item_id, m.audio_end_ms),
+        lambda m: ev.SpeechStopped(m.item_id, _if_right(m.audio_end_ms, Count)),
     ),
     "input_audio_buffer.timeout_triggered": (_Item, lambda m: ev.IdleTimeout(m.item_id)),
     "input_audio_buffer.committed": (_Item, lambda m: ev.InputCommitted(m.item_id)),

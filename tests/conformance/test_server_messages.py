@@ -165,6 +165,37 @@ def test_half_a_sample_waits_for_the_rest_of_its_item() -> None:
     ]
 
 
+TRANSCRIPT = "conversation.item.input_audio_transcription.completed"
+ABSURD = ["-1", "1.5", '"3"', "9" * 400, "1e308", "null", "[]", "{}", '"soon"']
+
+
+@pytest.mark.checklist("C39", "C54")
+@pytest.mark.parametrize("number", ABSURD)
+def test_an_absurd_number_costs_the_number_and_not_what_was_said(number: str) -> None:
+    """Two such logarithms overflow together."""
+    logprobs = f'[{{"logprob":{number}}},{{"logprob":{number}}}]'
+    extra = f'"usage":{{"input_tokens":{number},"seconds":{number}}},"logprobs":{logprobs}'
+    words = decode(f'{{"type":"{TRANSCRIPT}","item_id":"u","transcript":"Hi.",{extra}}}'.encode())
+    assert isinstance(words, ev.UserTranscript)
+    assert words.text == "Hi."
+    assert words.confidence is None or 0 <= words.confidence <= 1
+    usage = f'{{"output_tokens":{number},"input_token_details":{{"audio_tokens":{number}}}}}'
+    done = decode(f'{{"type":"response.done","response":{{"id":"r","usage":{usage}}}}}'.encode())
+    assert isinstance(done, ev.ResponseDone)
+    assert done.usage in {None, ev.Usage()}
+    heard = decode(
+        b'{"type":"input_audio_buffer.speech_stopped","item_id":"u","audio_end_ms":%s}'
+        % number.encode()
+    )
+    assert heard == ev.SpeechStopped("u", None)
+
+
+@pytest.mark.parametrize("number", [n for n in ABSURD if not n.lstrip("-").startswith(("1", "9"))])
+def test_an_end_of_the_session_that_is_no_time_is_none(number: str) -> None:
+    event = decode(b'{"type":"session.created","session":{"expires_at":%s}}' % number.encode())
+    assert event == ev.SessionCreated("", None)
+
+
 @given(st.binary(max_size=400), st.lists(st.integers(0, 400)))
 def test_sound_is_the_same_however_it_was_cut(pcm: bytes, cuts: list[int]) -> None:
     hear = server_events.Decoder()
