@@ -126,6 +126,7 @@ def _settings(config: Config) -> Settings:
             uniform=random.uniform,
             session=_session(config),
             compare=session_setup.compare(config),
+            place=session_setup.endpoint(config).place,
         ),
         talk=TalkSettings(
             report=ReportSettings(

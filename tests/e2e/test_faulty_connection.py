@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from faults.fault_kinds import On, close, reset, slow_start, stall
 from faults.fault_proxy import FaultProxy
 from program import Daemon
 from scoring import words
+from websockets.sync.server import serve
 
 from satellite.cli import children, demo
 
@@ -103,3 +105,19 @@ def test_a_session_gives_way_in_a_quiet_moment_and_the_next_one_knows_what_was_s
     assert "42" in json.dumps(told[1])
     sound = kinds.index("input_audio_buffer.append") if "input_audio_buffer.append" in kinds else 99
     assert kinds.index("conversation.item.create") < sound
+
+
+@pytest.mark.checklist("C4")
+def test_c4_a_server_that_never_opens_a_session_is_named_with_the_time_it_had(
+    daemon: Daemon,
+) -> None:
+    with serve(lambda peer: peer.recv(), "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        place = f"127.0.0.1:{server.socket.getsockname()[1]}"
+        daemon.start(f"ws://{place}/v1/realtime", realtime={"connect_timeout_s": 1})
+        detail = daemon.problem("realtime_silent")["detail"]
+        daemon.stop()
+        server.shutdown()
+        thread.join()
+    assert detail == f"{place} opened no session within 1 s"
