@@ -18,7 +18,6 @@ from satellite.model.session import Session
 STALL_S: Final = 20.0  # reliability F31: longest pause within an answer
 MOST_TURNS: Final = 20  # a server that invents turns makes no more than this
 MOST_PAST: Final = 64
-WAITED_S: Final = 0.5  # sound that is older when it goes out has waited for its session
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ def _unclaimed(talk: Talk, sound: cmd.AppendAudio, now: float) -> tuple[Sentence
     if sound.at is None or not sound.speech_ms or open_turn(talk) is not None:
         return talk.unclaimed
     begun = max((at for at in talk.clock.begun if at <= sound.at), default=sound.at)
-    waited = now - sound.at > WAITED_S or Sentence(begun, True) in talk.unclaimed
+    waited = sound.at < now or Sentence(begun, True) in talk.unclaimed
     sentence = Sentence(begun, waited)
     return (*(known for known in talk.unclaimed if known.at != begun), sentence)
 
