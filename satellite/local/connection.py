@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from satellite.local.engines import Engines
 from satellite.local.outputs import (
@@ -94,32 +95,44 @@ class Connection:
     async def run(self) -> None:
         """Until the client is gone. Cancelled from outside when the session expires."""
         writer = asyncio.create_task(self._write())
+        self._closed = asyncio.create_task(self._websocket.wait_closed())
         try:
             self._carry_out(self._session.open())
             await self._read()
         finally:
             if self._waker is not None:
                 self._waker.cancel()
-            for task in (writer, *self._work):
+            tasks = (writer, self._closed, *self._work)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(writer, *self._work, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self) -> None:
         try:
             async for message in self._websocket:
                 if self._given_up:
                     return
-                self.busy = True
                 self._note(message)
-                self._carry_out(self._session.receive(message, time.monotonic()))
-                while self._session.has_unheard:
-                    self._carry_out(self._session.listen())
-                    await asyncio.sleep(0)
-                while len(self._work) > _WORK:
-                    await asyncio.wait(self._work, return_when=asyncio.FIRST_COMPLETED)
-                self.busy = False
+                if self._is_open:  # what came before a close is still read, but answers nobody
+                    self.busy = True
+                    await self._take(message)
+                    self.busy = False
         except ConnectionClosed as closed:
             _log.debug("connection ended: %s", type(closed).__name__)
+
+    @property
+    def _is_open(self) -> bool:
+        return self._websocket.state is State.OPEN
+
+    async def _take(self, message: str | bytes) -> None:
+        """Minutes of sound in one message must not outlive the connection."""
+        self._carry_out(self._session.receive(message, time.monotonic()))
+        while self._session.has_unheard and self._is_open:
+            self._carry_out(self._session.listen())
+            await asyncio.sleep(0)
+        while len(self._work) > _WORK and self._is_open:
+            await asyncio.wait((*self._work, self._closed), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(0)  # thousands of small messages may have come in one piece
 
     async def _write(self) -> None:
         try:

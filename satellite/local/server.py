@@ -60,6 +60,7 @@ _OTHER_PROTOCOLS: Final = (f"{PATH}/translations", "/v1/live/sessions")
 # 15 MiB of audio in base64 are 20 MiB: S12. The rest is there so that a little too much is refused
 # in words, and only what is far off by a close frame.
 _MAX_MESSAGE: Final = 32 * 1024 * 1024
+_MAX_QUEUE: Final = 1  # messages read ahead; each may be of that size
 _MAX_SESSIONS: Final = 64
 _FAREWELL_S: Final = 0.8  # the library gives a client 0.5 s for its half of the close
 
@@ -101,6 +102,7 @@ async def running(engines: Engines, settings: Settings) -> AsyncIterator[str]:
         create_connection=door(server.answer),
         compression=None,
         max_size=_MAX_MESSAGE,
+        max_queue=_MAX_QUEUE,
         ping_interval=None,
         close_timeout=0.5,
         logger=_library_log,
@@ -141,7 +143,11 @@ def _not_found(connection: ServerConnection, request: Request) -> Response | Non
 
 
 def _plain(path: str) -> str:
-    return urlsplit(path).path.rstrip("/")
+    """The path alone; "" for what is none, as "//[" is."""
+    try:
+        return urlsplit(path).path.rstrip("/")
+    except ValueError:
+        return ""
 
 
 def _no_such(path: str) -> HttpAnswer:

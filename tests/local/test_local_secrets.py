@@ -310,6 +310,8 @@ HEAD = b"POST /v1/realtime/client_secrets HTTP/1.1\r\nAuthorization: Bearer righ
         ((b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100) + b"\r\n\r\n",), 400),
         ((b"POST  /x HTTP/1.1\r\n\r\n",), 400),
         ((b"POST /x SPDY/3\r\n\r\n",), 400),
+        ((b"POST //[ HTTP/1.1\r\n\r\n",), 404),
+        ((b"GET //[ HTTP/1.1\r\nHost: x\r\n\r\n",), 404),
     ],
 )
 def test_malformed_requests_get_json_and_leave_no_trace(

@@ -1,0 +1,150 @@
+"""Clients that send more than the server can do at once, and those of them that go away."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from local_bench import LoudnessDetector, sound
+from local_socket import MODEL, until
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.protocol import State
+
+from satellite.local import server
+from satellite.local.connection import Connection, Threads
+from satellite.local.engines import Engines
+from satellite.local.session import Session
+
+_MINUTE = json.dumps(
+    {"type": "input_audio_buffer.append", "audio": base64.b64encode(sound(60_000)).decode()}
+)
+_ITEM = json.dumps(
+    {
+        "type": "conversation.item.create",
+        "item": {
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_audio", "audio": base64.b64encode(sound(100)).decode()}],
+        },
+    }
+)
+
+
+class SlowDetector(LoudnessDetector):
+    """Takes 9 s for a minute of sound."""
+
+    def frames(self, pcm: bytes) -> Iterator[float]:
+        time.sleep(0.02)
+        yield from super().frames(pcm)
+
+
+async def seconds(engines: Engines, leaves: bool, messages: list[str], kind: str) -> float:
+    """From the event ``kind``, which ``messages`` bring about, to the end of the server.
+
+    ``leaves``: the client goes first.
+    """
+    clock = asyncio.get_running_loop().time
+    async with server.running(engines, server.Settings()) as url:
+        websocket = await connect(url + MODEL)
+        for message in messages:
+            await websocket.send(message)
+        await until(websocket, kind)
+        began = clock()
+        if leaves:
+            websocket.transport.abort()
+    took = clock() - began
+    websocket.transport.abort()
+    await websocket.wait_closed()
+    return took
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_long_sound_is_not_judged_to_its_end_for_nobody(
+    fake_engines: Engines, leaves: bool
+) -> None:
+    engines = replace(fake_engines, detector=SlowDetector)
+    kind = "input_audio_buffer.speech_started"
+    assert asyncio.run(seconds(engines, leaves, [_MINUTE], kind)) < 3
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_work_that_waits_does_not_hold_a_connection_that_ended(
+    fake_engines: Engines, leaves: bool
+) -> None:
+    goes_on = threading.Event()
+
+    class Stuck:
+        def transcribe(self, _pcm: bytes) -> str:
+            goes_on.wait(10)
+            return ""
+
+    engines = replace(fake_engines, recogniser=Stuck())
+    try:
+        assert asyncio.run(seconds(engines, leaves, [_ITEM] * 80, "conversation.item.done")) < 3
+    finally:
+        goes_on.set()
+
+
+async def twelve(websocket: ClientConnection) -> None:
+    """46 MB, of which the sockets hold a few."""
+    for _ in range(12):
+        await websocket.send(_MINUTE)
+
+
+def test_no_more_than_a_message_is_read_ahead(fake_engines: Engines) -> None:
+    """Each may have 20 MB, and a minute of sound is judged for seconds."""
+
+    async def ahead() -> None:
+        engines = replace(fake_engines, detector=SlowDetector)
+        async with server.running(engines, server.Settings()) as url:
+            websocket = await connect(url + MODEL)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(twelve(websocket), 1.5)
+            websocket.transport.abort()
+            await websocket.wait_closed()
+
+    asyncio.run(ahead())
+
+
+class Burst:
+    """A WebSocket whose messages all came in one piece of TCP."""
+
+    state = State.OPEN
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        for _ in range(500):
+            yield "{}"
+
+    async def send(self, _text: str) -> None:
+        pass
+
+    async def wait_closed(self) -> None:
+        await asyncio.Event().wait()
+
+
+def test_a_burst_of_small_messages_lets_others_have_their_turn(fake_engines: Engines) -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async def both() -> None:
+        session = Session("gpt-realtime-2.1", 0, lambda prefix: prefix, LoudnessDetector())
+        beside = asyncio.create_task(other())
+        threads = Threads()
+        await Connection(cast(Any, Burst()), session, fake_engines, threads).run()
+        threads.close()
+        beside.cancel()
+
+    asyncio.run(both())
+    assert turns >= 500
