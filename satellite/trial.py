@@ -79,4 +79,5 @@ def _wait(
 
 
 def _refused(refusal: Refusal) -> SetupError:
-    return SetupError(f"{refusal.code}: {refusal.detail}; {refusal.fix}")
+    fix = refusal.fix.removesuffix("; the satellite goes on trying")  # here nobody does
+    return SetupError(f"{refusal.code}: {refusal.detail}; {fix}")
