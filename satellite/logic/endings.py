@@ -31,7 +31,8 @@ def give_up_utterance(
         talk, turn = begin(talk, None, now.mono, settings)
         talk = put(talk, replace(turn, ended=True, unanswered=reason))
     goes_on = talk.gate_open and utterance == talk.utterances
-    return settle(replace(talk, discarding=talk.discarding or goes_on), now, settings)
+    talk = replace(talk, discarding=talk.discarding or goes_on, given_up=utterance)
+    return settle(talk, now, settings)
 
 
 def lose_session(talk: Talk, reason: str, now: Instant, settings: TalkSettings) -> Step:

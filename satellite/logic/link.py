@@ -140,6 +140,11 @@ def drop_utterance(link: Link, utterance: int) -> Link:
     return replace(link, backlog=tuple(w for w in link.backlog if w.utterance != utterance))
 
 
+def holds_speech(link: Link, utterance: int) -> bool:
+    """True where what waits of one utterance is more than silence."""
+    return any(w.sound.speech_ms for w in link.backlog if w.utterance == utterance)
+
+
 def stale_utterance(link: Link, now: float) -> int | None:
     """The oldest utterance that waits, where it can no longer be answered."""
     if not link.backlog:

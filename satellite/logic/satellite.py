@@ -190,10 +190,13 @@ def _give_up_stale(state: State, now: Instant, settings: Settings) -> Step:
     utterance = link_.stale_utterance(state.link, now.mono)
     if utterance is None:
         return state, ()
+    link = link_.drop_utterance(state.link, utterance)
+    if utterance == state.talk.given_up and not link_.holds_speech(state.link, utterance):
+        return replace(state, link=link), ()  # the silence after its words
     refusal = state.link.refusal
     reason = refusal.code if refusal is not None else "no_session"
     talk, orders = endings.give_up_utterance(state.talk, utterance, reason, now, settings.talk)
-    return replace(state, link=link_.drop_utterance(state.link, utterance), talk=talk), orders
+    return replace(state, link=link, talk=talk), orders
 
 
 def _announce(state: State, shown: tuple[cmd.Command, ...]) -> Step:

@@ -29,6 +29,7 @@ class Talk:
     clock: clock.Clock = field(default_factory=clock.Clock)  # of this session's sound
     said: tuple[Said, ...] = ()  # what a new session is told
     utterances: int = 0  # how often the gate opened
+    given_up: int = 0  # the last utterance that was, and told
     gate_open: bool = False
     opened_at: float | None = None  # when the sound after the pre-roll began
     opened_ms: int = 0  # length of the sound since

@@ -12,6 +12,7 @@ from satellite.logic.satellite import deadline
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import records as rec
+from satellite.model.audio import silence
 
 
 def test_a_session_is_opened_at_the_start() -> None:
@@ -243,6 +244,20 @@ def test_with_a_wrong_key_what_is_said_is_given_up_at_once() -> None:
     assert stage.published(rec.TurnRecord)[0].reason == "realtime_auth"
     stage.tell(ev.Heard(VOICE, 200, stage.now))
     assert len(stage.published(rec.TurnRecord)) == 1
+
+
+def test_the_silence_after_words_that_were_given_up_is_no_turn_of_its_own() -> None:
+    stage = Stage().start()
+    stage.tell(ev.MicReady())
+    stage.tell(ev.LinkDown(1, "refused", status=401))
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
+    for _ in range(17):  # the gate hangs over for longer than the server's silence
+        stage.now += 0.04
+        stage.tell(ev.Heard(silence(40), 0, None))
+    stage.tell(ev.GateClosed(too_long=False))
+    assert [turn.reason for turn in stage.published(rec.TurnRecord)] == ["realtime_auth"]
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
+    assert len(stage.published(rec.TurnRecord)) == 2
 
 
 def test_words_of_an_old_connection_are_ignored() -> None:
