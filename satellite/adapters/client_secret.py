@@ -135,8 +135,8 @@ def _output(child: subprocess.Popen[bytes], deadline: float, place: str) -> byte
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
-    """End it and what it started. Safe at any time, and twice."""
-    if child.poll() is None:
+    """End it and what it started, unless its end was seen. Safe at any time, and twice."""
+    if child.returncode is None:  # not poll(): what it started may outlive it, and hold its output
         with contextlib.suppress(OSError):
             os.killpg(child.pid, signal.SIGKILL)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from peer import CREATED, message, raw_peer, websocket_peer
@@ -151,6 +152,19 @@ def test_a_program_that_gives_none(
         python(program)(patience_s, never)
     assert SECRET not in str(caught.value)
     assert SECRET not in "".join(capfd.readouterr())
+
+
+def test_what_a_program_leaves_behind_ends_with_it(tmp_path: Path) -> None:
+    """It holds on to what is read from, so it is waited for, and leaves one more at each try."""
+    left = tmp_path / "left"
+    fetch = FromCommand(["sh", "-c", f"sleep 60 & echo $! > {left}; echo {SECRET}"])
+    with pytest.raises(SecretError, match="sh did not end in time"):
+        fetch(0.5, never)
+    stat = Path(f"/proc/{left.read_text().strip()}/stat")
+    deadline = time.monotonic() + 5
+    while stat.exists() and stat.read_text().split()[2] != "Z":  # nobody here is its parent
+        assert time.monotonic() < deadline, "it goes on"
+        time.sleep(0.01)
 
 
 def test_a_program_that_is_not_there() -> None:
