@@ -279,7 +279,7 @@ class _Connection:
     def _receive(self, ws: Any) -> ev.LinkDown | None:
         """Take what has arrived; a message that is half here waits for the next round."""
         ws.settimeout(RECV_S)
-        while _pending(ws) or select.select([ws.sock], [], [], 0)[0]:
+        while not self._closing and (_pending(ws) or select.select([ws.sock], [], [], 0)[0]):
             try:
                 opcode, frame = ws.recv_data_frame(True)
             except websocket.WebSocketTimeoutException:

@@ -326,6 +326,27 @@ def test_disconnect_returns_at_once_in_every_phase(
         inbox.until(ev.LinkDown, 2)
 
 
+def test_a_peer_that_never_pauses_does_not_hold_the_end(links: list[RealtimeLink]) -> None:
+    """Faster than it can be read: there is always more."""
+    heard = threading.Event()
+
+    def script(peer: ServerConnection) -> None:
+        peer.send(CREATED)
+        while True:
+            peer.send(message(type="response.output_text.delta", response_id="r", delta="x"))
+
+    def slowly(event: ev.Event) -> None:
+        heard.set()
+        time.sleep(0.001)
+
+    with websocket_peer(script) as url:
+        link = RealtimeLink(Endpoint(url, (), 2.0), Decoder, slowly)
+        links.append(link)
+        link.connect(1)
+        assert heard.wait(5)
+        assert link.stop(1.0)
+
+
 def test_many_connections_leak_no_descriptor(links: list[RealtimeLink], inbox: Events) -> None:
     def script(peer: ServerConnection) -> None:
         peer.send(CREATED)
