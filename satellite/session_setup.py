@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from satellite.adapters.client_secret import FromCommand, FromServer
 from satellite.adapters.realtime_link import Endpoint, Fetch
 from satellite.adapters.resampler import Resampler
 from satellite.config.schema import Config
@@ -105,10 +104,13 @@ def _address(config: Config) -> str:
 
 def _fetch(realtime_: Realtime) -> Fetch | None:
     given = realtime_.client_secret
+    if not given.used:
+        return None
+    from satellite.adapters.client_secret import FromCommand, FromServer  # few need its memory
+
     if given.command:
         return FromCommand(given.command)
-    if given.url is None:
-        return None
+    assert given.url is not None
     return FromServer(given.url, _wish(realtime_), given.token)
 
 
