@@ -86,6 +86,10 @@ def _is_audio(part: dict[str, Any]) -> bool:
     return part["type"] in ("input_audio", "output_audio")
 
 
+def taken() -> Refusal:
+    return Refusal("invalid_value", "An item with this id already exists.", "item.id")
+
+
 class Conversation:
     """Items by order and by id. The oldest are forgotten when there are too many."""
 
@@ -116,7 +120,7 @@ class Conversation:
     def add(self, item: Item, after: str | None = None) -> None:
         """Append, or insert behind ``after`` ("root": as the first). Raises Refusal."""
         if self.find(item.id) is not None:
-            raise Refusal("invalid_value", "An item with this id already exists.", "item.id")
+            raise taken()
         at = self._place(after)
         item.previous_id = self._items[at - 1].id if at else None
         self._items.insert(at, item)

@@ -195,6 +195,8 @@ class Session:
         item = conversation.from_client(
             event["item"], self._outbox.new_id("item"), source, self._sound
         )
+        if item.id == self._turns.announced:
+            raise conversation.taken()
         self._add(item, event.get("previous_item_id"))
         if conversation.speaks(item):
             self._conversation.settle(item)

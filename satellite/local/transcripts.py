@@ -108,6 +108,6 @@ class Transcripts:
         if text is None or self._when == "failed":
             self._outbox.send_all([transcription.failed(item)])
             return
-        whole = growing.whole(text) if style.live else text
+        whole = growing.whole(text) if growing.told else text
         item.fields["content"] = [{"type": "input_audio", "transcript": whole}]
         self._outbox.send_all(transcription.completed(item, whole, style, growing.told))

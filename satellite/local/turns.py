@@ -59,6 +59,11 @@ class Turns:
     def has_unheard(self) -> bool:
         return self._buffer.has_unheard
 
+    @property
+    def announced(self) -> str | None:
+        """The id of the item that the next commit makes, once the client was told of it."""
+        return self._item_id
+
     def append(self, data: bytes) -> None:
         self._buffer.append(data)
 
@@ -71,6 +76,7 @@ class Turns:
             self._decode = sound.Decoder(source)
         if settings.turn_detection(self._current()) is None:
             self._start_ms = 0  # the client ends the turn, and says all of it is one
+            self._endpointer.forget()  # and its detection begins anew, if it is turned on again
 
     def clear(self) -> None:
         self._buffer.clear()
@@ -90,7 +96,7 @@ class Turns:
                 "Error committing input audio buffer: buffer too small. Expected at least "
                 f"100ms of audio, but buffer only has {self._buffer.ms:.2f}ms of audio.",
             )
-        voiced = self._voiced.any or self._endpointer.speaking
+        voiced = self._voiced.any or self._item_id is not None
         self._commit(self._buffer.take(self._start_ms, None), voiced=voiced)
 
     def _judge(self, pcm: bytes) -> None:
@@ -105,7 +111,7 @@ class Turns:
 
     def _speech_started(self, start_ms: int, wanted: TurnDetection | None) -> None:
         self._stay_awake()
-        self._item_id, self._start_ms = self._outbox.new_id("item"), start_ms
+        self._item_id, self._start_ms = self._item_id or self._outbox.new_id("item"), start_ms
         keys = {"audio_start_ms": start_ms, "item_id": self._item_id}
         self._outbox.send("input_audio_buffer.speech_started", **keys)
         if wanted is not None and wanted.interrupt_response:

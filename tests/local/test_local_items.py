@@ -168,3 +168,11 @@ def test_a_deleted_item_is_not_transcribed(client: Client) -> None:
     committed = client.append(TURN)[2]
     client.send("conversation.item.delete", item_id=committed["item_id"])
     assert not [kind for kind in types(client.work()) if "transcription" in kind]
+
+
+def test_the_id_of_an_open_turn_is_taken(client: Client) -> None:
+    started = client.append(sound(960))[0]
+    part = {"type": "input_text", "text": "hello"}
+    item = {"id": started["item_id"], "type": "message", "role": "user", "content": [part]}
+    assert error(client.send("conversation.item.create", item=item))["param"] == "item.id"
+    assert "input_audio_buffer.committed" in types(client.append(silence(640)))

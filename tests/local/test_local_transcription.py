@@ -347,6 +347,20 @@ def test_s37_silence_and_a_clear_tell_nothing(hearing: Client) -> None:
     assert hearing.jobs[0].item_id != job.item_id
 
 
+def test_what_a_live_model_told_stays_when_another_model_follows(hearing: Client) -> None:
+    hearing.update(audio=transcribing("gpt-live-transcribe", turn_detection=None))
+    told = []
+    for words in ("Turn of", "Turn of the"):
+        hearing.recogniser.words = words
+        told += hearing.append(sound(640)) + hearing.work()
+    assert told
+    hearing.update(audio=transcribing("whisper-1"))
+    hearing.recogniser.words = "Please turn off the lights."
+    told += hearing.send("input_audio_buffer.commit") + hearing.work()
+    deltas = [event["delta"] for event in told if event["type"] == f"{KIND}.delta"]
+    assert "".join(deltas) == told[-1]["transcript"]
+
+
 def test_a_live_model_waits_for_one_hearing_before_the_next(hearing: Client) -> None:
     hearing.update(audio=transcribing("gpt-live-transcribe", turn_detection=None))
     for _ in range(4):

@@ -342,3 +342,16 @@ def test_a_turn_that_is_open_when_turn_detection_ends_is_committed_whole(client:
     client.append(TAIL)
     assert client.send("input_audio_buffer.commit")[0]["item_id"] == started["item_id"]
     assert client.jobs[0].pcm == silence(640) + SPEECH + TAIL
+
+
+@pytest.mark.parametrize("between", [b"", sound(320)])
+def test_turn_detection_off_and_on_while_somebody_speaks(client: Client, between: bytes) -> None:
+    first = client.append(silence(2000) + SPEECH)[0]
+    client.update(audio={"input": {"turn_detection": None}})
+    client.append(between)
+    client.update(audio=detection())
+    events = client.append(SPEECH + TAIL)
+    assert types(events)[:5] == TURN
+    assert {event["item_id"] for event in events[:3]} == {first["item_id"]}
+    heard_ms = len(client.jobs[0].pcm) // 48
+    assert heard_ms == events[1]["audio_end_ms"] - events[0]["audio_start_ms"]
