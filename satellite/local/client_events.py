@@ -16,6 +16,7 @@ from satellite.local.behaviour import Kind
 from satellite.local.schema import (
     Refusal,
     Shape,
+    choice,
     integer,
     missing,
     nullable,
@@ -23,7 +24,6 @@ from satellite.local.schema import (
     tagged,
     text,
     wrong_type,
-    wrong_value,
 )
 from satellite.local.shapes import ID, ITEM, RESPONSE
 
@@ -48,8 +48,7 @@ def check_session(value: Any, path: str = "session", kind: Kind | None = None) -
     wanted = value.get("type")
     if wanted is None:
         raise missing(f"{path}.type")
-    if wanted not in ("realtime", "transcription"):
-        raise wrong_value(f"{path}.type", str(wanted), ("realtime", "transcription"))
+    choice(*_SESSIONS)(wanted, f"{path}.type")
     if kind not in (None, wanted):
         raise wrong_kind("realtime" if wanted == "transcription" else "transcription")
     _SESSIONS[wanted](value, path)

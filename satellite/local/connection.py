@@ -41,6 +41,7 @@ _OUTBOX: Final = 64 * 1024 * 1024  # bytes waiting for a client that does not re
 _PACE: Final = 9600  # bytes of speech at a time when paced: 200 ms, the length of one delta
 _LEAD_S: Final = 0.2  # paced speech is this far ahead of what sounds, against gaps
 _BYTES_PER_S: Final = 48_000
+_LATER_S: Final = 0.05  # until a Wake is tried again
 _WORK: Final = 64  # pieces of work under way; a client that asks for more is read later
 
 _log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Connection:
         self._outbox: asyncio.Queue[str] = asyncio.Queue()
         self._waiting = 0  # characters in the outbox
         self._given_up = False
+        self._hearing = asyncio.Lock()  # a session's words come in the order of its sound
         self._waker: asyncio.TimerHandle | None = None
         self._work: dict[asyncio.Task[None], str | None] = {}  # task -> its response, if any
 
@@ -181,10 +183,16 @@ class Connection:
         """Only the newest counts."""
         if self._waker is not None:
             self._waker.cancel()
-        loop = asyncio.get_running_loop()
-        self._waker = loop.call_later(
-            wake.after_ms / 1000, lambda: self._carry_out(self._session.woken(wake.number))
-        )
+        self._wake_in(wake.after_ms / 1000, wake.number)
+
+    def _wake_in(self, seconds: float, number: int) -> None:
+        self._waker = asyncio.get_running_loop().call_later(seconds, self._wake, number)
+
+    def _wake(self, number: int) -> None:
+        if self._session.has_unheard:  # maybe minutes of it, which the reader judges in slices
+            self._wake_in(_LATER_S, number)
+        else:
+            self._carry_out(self._session.woken(number))
 
     def _abandon(self, response_id: str) -> None:
         for task, owner in self._work.items():
@@ -192,15 +200,19 @@ class Connection:
                 task.cancel()
 
     async def _recognise(self, job: Recognise) -> None:
+        async with self._hearing:
+            text = await self._words(job.pcm)
+            self._carry_out(self._session.recognised(job.item_id, text))
+
+    async def _words(self, pcm: bytes) -> str | None:
         recogniser, thread = self._engines.recogniser, self._threads.recognise
         texts = []
-        for piece in pieces(job.pcm):  # between two of them other sessions have their turn
+        for piece in pieces(pcm):  # between two of them other sessions have their turn
             text = await _in(thread, partial(recogniser.transcribe, piece))
             if text is None:
-                self._carry_out(self._session.recognised(job.item_id, None))
-                return
+                return None
             texts.append(text)
-        self._carry_out(self._session.recognised(job.item_id, " ".join(filter(None, texts))))
+        return " ".join(filter(None, texts))
 
     async def _answer(self, job: Answer | Report) -> None:
         responder = self._engines.responder

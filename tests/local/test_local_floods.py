@@ -20,21 +20,18 @@ from websockets.protocol import State
 from satellite.local import server
 from satellite.local.connection import Connection, Threads
 from satellite.local.engines import Engines
+from satellite.local.outputs import Wake
 from satellite.local.session import Session
 
 _MINUTE = json.dumps(
     {"type": "input_audio_buffer.append", "audio": base64.b64encode(sound(60_000)).decode()}
 )
-_ITEM = json.dumps(
-    {
-        "type": "conversation.item.create",
-        "item": {
-            "type": "message",
-            "role": "user",
-            "content": [{"type": "input_audio", "audio": base64.b64encode(sound(100)).decode()}],
-        },
-    }
-)
+
+
+def item(item_id: str | None, pcm: bytes) -> str:
+    part = {"type": "input_audio", "audio": base64.b64encode(pcm).decode()}
+    message = {"id": item_id, "type": "message", "role": "user", "content": [part]}
+    return json.dumps({"type": "conversation.item.create", "item": message})
 
 
 class SlowDetector(LoudnessDetector):
@@ -87,7 +84,12 @@ def test_work_that_waits_does_not_hold_a_connection_that_ended(
 
     engines = replace(fake_engines, recogniser=Stuck())
     try:
-        assert asyncio.run(seconds(engines, leaves, [_ITEM] * 80, "conversation.item.done")) < 3
+        assert (
+            asyncio.run(
+                seconds(engines, leaves, [item(None, sound(100))] * 80, "conversation.item.done")
+            )
+            < 3
+        )
     finally:
         goes_on.set()
 
@@ -113,14 +115,40 @@ def test_no_more_than_a_message_is_read_ahead(fake_engines: Engines) -> None:
     asyncio.run(ahead())
 
 
+def test_an_id_used_again_gets_its_own_words(fake_engines: Engines) -> None:
+    """The words of the long sound that had the id before come after those of the short one."""
+    short = sound(100)
+    fake_engines.recogniser.transcribe = lambda pcm: "short" if pcm == short else "long"
+
+    async def again() -> list[str]:
+        async with (
+            server.running(fake_engines, server.Settings()) as url,
+            connect(url + MODEL) as websocket,
+        ):
+            await websocket.send(item("a", sound(30_000)))
+            await websocket.send('{"type":"conversation.item.delete","item_id":"a"}')
+            await websocket.send(item("a", short))
+            await websocket.send('{"type":"response.create"}')
+            await until(websocket, "response.done")
+        return fake_engines.responder.asked
+
+    assert asyncio.run(again()) == ["short"]
+
+
 class Burst:
-    """A WebSocket whose messages all came in one piece of TCP."""
+    """A WebSocket whose messages all came in one piece of TCP; it ends with ``end``, if any."""
 
     state = State.OPEN
 
+    def __init__(self, messages: int = 500, end: asyncio.Event | None = None) -> None:
+        self._messages = messages
+        self._end = end
+
     async def __aiter__(self) -> AsyncIterator[str]:
-        for _ in range(500):
+        for _ in range(self._messages):
             yield "{}"
+        if self._end is not None:
+            await self._end.wait()
 
     async def send(self, _text: str) -> None:
         pass
@@ -148,3 +176,42 @@ def test_a_burst_of_small_messages_lets_others_have_their_turn(fake_engines: Eng
 
     asyncio.run(both())
     assert turns >= 500
+
+
+class Behind:
+    """A session with 20 slices of sound to judge when its Wake is due."""
+
+    def __init__(self, woken: asyncio.Event) -> None:
+        self._woken = woken
+        self._left = 0
+
+    def open(self) -> list[Any]:
+        return [Wake(0, 1)]
+
+    def receive(self, _message: str, _at_s: float) -> list[Any]:
+        self._left = 20
+        return []
+
+    @property
+    def has_unheard(self) -> bool:
+        return self._left > 0
+
+    def listen(self) -> list[Any]:
+        self._left -= 1
+        return []
+
+    def woken(self, _number: int) -> list[Any]:
+        assert not self._left, "all of it would be judged in one go"
+        self._woken.set()
+        return []
+
+
+def test_a_wake_waits_for_long_sound_to_be_judged(fake_engines: Engines) -> None:
+    async def wake() -> None:
+        woken, threads = asyncio.Event(), Threads()
+        websocket, session = cast(Any, Burst(1, woken)), cast(Any, Behind(woken))
+        connection = Connection(websocket, session, fake_engines, threads)
+        await asyncio.wait_for(connection.run(), 5)
+        threads.close()
+
+    asyncio.run(wake())

@@ -184,6 +184,15 @@ def test_s5_texts_of_the_live_service(client: Client) -> None:
             "session.type",
             "Missing required parameter: 'session.type'.",
         ),
+        (
+            {"type": ["realtime"]},
+            "invalid_type",
+            "session.type",
+            (
+                "Invalid type for 'session.type': expected one of 'realtime' and 'transcription', "
+                "but got an array instead."
+            ),
+        ),
     ],
 )
 def test_s13_updates_of_the_wrong_type(
