@@ -155,6 +155,14 @@ class Satellite:
         state = self.until("state", lambda s: any(p["code"] == code for p in s["problems"]), 3)
         return next(dict(p) for p in state["problems"] if p["code"] == code)
 
+    def fails(self, code: str) -> tuple[dict[str, str], Any]:
+        """Say something without a session; return the problem and the turn, in any order told."""
+        self.say()
+        turn = self.until("turn")
+        states = [record for name, record in self.all if name == "state"]
+        known = [p for state in states for p in state["problems"] if p["code"] == code]
+        return (known[0] if known else self.problem(code)), turn
+
     def converse(self) -> tuple[Any, Any, Any]:
         """Say something; return transcript, response and turn."""
         self.say()

@@ -37,10 +37,8 @@ def test_an_update_that_is_not_understood_is_no_session(witness: Witness, dialec
         update  error  {{"error": {{{UNKNOWN}, "type": "unknown_or_invalid_event", "event_id": $event}}}}
     """  # noqa: E501
     with witness(CREATED + refusal + HEARD + ANSWERED, dialect=dialect) as (server, it):
-        it.say()
-        problem = it.problem("session_refused")
+        problem, turn = it.fails("session_refused")
         assert "Unknown or invalid event: session.update" in problem["detail"]
-        turn = it.until("turn")
         assert (turn["event_type"], turn["reason"]) == ("failed", "session_refused")
         assert len(server.heard) == 1, "tried again in a quarter of an hour"
     assert server.heard[0].sound_ms == 0
@@ -52,8 +50,7 @@ def test_an_anonymous_refusal_and_silence_is_no_session(witness: Witness) -> Non
         update  error  {"error": {"type": "invalid_request_error", "message": "Invalid client event: 3 validation error(s)"}}
     """  # noqa: E501
     with witness(CREATED + refusal + HEARD + ANSWERED, connect_timeout_s=2) as (server, it):
-        it.say()
-        problem = it.problem("session_refused")
+        problem, _ = it.fails("session_refused")
         assert "Invalid client event" in problem["detail"]
     assert not any(heard.sound_ms for heard in server.heard)
 
@@ -61,9 +58,7 @@ def test_an_anonymous_refusal_and_silence_is_no_session(witness: Witness) -> Non
 @pytest.mark.checklist("C20")
 def test_a_server_that_confirms_nothing_gets_no_sound(witness: Witness) -> None:
     with witness(CREATED + HEARD + ANSWERED, connect_timeout_s=8) as (server, it):
-        it.say()
-        it.problem("realtime_silent")
-        assert it.until("turn")["event_type"] == "failed"
+        assert it.fails("realtime_silent")[1]["event_type"] == "failed"
     assert server.heard[0].types() == ["session.update"]
     assert not any(heard.sound_ms for heard in server.heard)
 
@@ -76,9 +71,7 @@ update   session.updated  {"session": {"id": "sess", "model": "local", "modaliti
 
 def test_a_session_of_the_other_dialect_is_no_session(witness: Witness) -> None:
     with witness(BETA_DEFAULTS + HEARD + ANSWERED) as (server, it):
-        it.say()
-        it.problem("session_refused")
-        it.until("turn")
+        it.fails("session_refused")
     assert not any(heard.sound_ms for heard in server.heard)
 
 
