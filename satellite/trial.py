@@ -19,6 +19,7 @@ from satellite.errors import SetupError
 from satellite.logic.refusal import Refusal, classify, mismatch
 from satellite.model import commands as cmd
 from satellite.model import events as ev
+from satellite.model.session import Session
 from satellite.wire import realtime
 
 STOP_S: Final = 2.0
@@ -34,9 +35,9 @@ def run(config: Config, say: Say) -> None:
     decode = functools.partial(session_setup.decoder, config)
     endpoint = session_setup.endpoint(config)
     link = RealtimeLink(endpoint, decode, heard.put)
-    wait = functools.partial(_wait, heard, endpoint.timeout_s, endpoint.place)
     tools = builtin.tools(config.tools.builtin)
     session = replace(session_setup.session(config), tools=tools)
+    wait = functools.partial(_wait, heard, session, endpoint.timeout_s, endpoint.place)
     link.connect(1)
     try:
         created, ms = wait(ev.SessionCreated, "session.created")
@@ -55,7 +56,12 @@ def run(config: Config, say: Say) -> None:
 
 
 def _wait(
-    heard: SimpleQueue[ev.Event], timeout_s: float, place: str, kind: type[T], name: str
+    heard: SimpleQueue[ev.Event],
+    session: Session,
+    timeout_s: float,
+    place: str,
+    kind: type[T],
+    name: str,
 ) -> tuple[T, int]:
     """The next event of one kind, and the milliseconds until it came."""
     began = time.monotonic()
@@ -72,7 +78,7 @@ def _wait(
         if isinstance(said, kind):
             return said, round((time.monotonic() - began) * 1000)
         if isinstance(said, ev.ServerError):
-            error = said
+            error = replace(said, message=session.unquoted(said.message))
         if error is not None and error.event_id == _UPDATE:
             about = f" ({error.param})" if error.param else ""
             raise SetupError(f"the server refused the settings{about}: {error.message}")

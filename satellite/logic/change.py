@@ -85,6 +85,14 @@ def refused(settled: Settled, error: ev.ServerError) -> Settled:
     return replace(settled, wanted=wanted, asked=None, complaint=complaint)
 
 
+def discreet(settled: Settled, error: ev.ServerError) -> ev.ServerError:
+    """The error without the owner's words, which some servers quote when they refuse them."""
+    message = error.message
+    for session in (settled.wanted, settled.asked, settled.has):
+        message = session.unquoted(message) if session is not None else message
+    return replace(error, message=message)
+
+
 def is_about(settled: Settled, error: ev.ServerError) -> bool:
     """True where an error refuses the update that is under way; not every server says which.
 

@@ -167,6 +167,9 @@ def step(
     ``history`` is told to a session that begins.
     """
     match event:
+        case ev.FromServer(_, ev.ServerError() as error):
+            told = change.discreet(link.settled, error)
+            return _on_server(link, told, now, settings, history)
         case ev.FromServer(_, said):
             return _on_server(link, said, now, settings, history)
         case ev.LinkDown() if link.phase is not Phase.DOWN:

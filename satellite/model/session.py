@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Kind = Literal["realtime", "transcription"]  # the protocol's words for a session's type
 Format = Literal["pcm", "pcmu", "pcma"]  # 24 kHz linear, or 8 kHz G.711 of either law
+
+QUOTE: Final = 12
+LEAST_QUOTE: Final = 4  # shorter words are in every sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,20 @@ class Session:
     output_format: Format = "pcm"
     tools: tuple[Tool, ...] = field(default=(), repr=False)
     left_alone: frozenset[str] = frozenset()
+
+    def unquoted(self, text: str) -> str:
+        """``text`` up to where it quotes the owner's own words; a server may say what it refuses.
+
+        So many characters in a row as QUOTE are no chance.
+        """
+        own = [self.instructions, self.transcription_prompt, *self.keywords]
+        found = [text.find(words) for words in own if LEAST_QUOTE <= len(words) < QUOTE]
+        for start in range(len(text) - QUOTE + 1):
+            if any(text[start : start + QUOTE] in words for words in own):
+                found.append(start)
+                break
+        start = min((at for at in found if at >= 0), default=len(text))
+        return text if start == len(text) else f"{text[:start]}(the rest quotes your settings)"
 
     @property
     def answers(self) -> bool:

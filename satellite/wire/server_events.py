@@ -48,6 +48,8 @@ SILENT: Final = frozenset(
 )
 """Types that are known and decide nothing here."""
 
+LONGEST_NAME: Final = 100  # of codes and the like; ours are shorter
+LONGEST_MESSAGE: Final = 500
 _KEY: Final = re.compile(r"\b(sk-|ek_|xai-)[A-Za-z0-9_*-]{4,}")
 
 
@@ -128,8 +130,20 @@ class Decoder:
 
     def _in_context(self, event: ev.ServerEvent, kind: str) -> ev.ServerEvent:
         match event:
-            case ev.ServerError():
-                return replace(event, message=self._without_keys(event.message))
+            case ev.ServerError(kind, code, message, param):
+                code, param = self._name(code), self._name(param)
+                return replace(
+                    event,
+                    kind=self._name(kind) or "",
+                    code=code,
+                    message=self._plain(message, LONGEST_MESSAGE),
+                    param=param,
+                    event_id=self._name(event.event_id),
+                )
+            case ev.TranscriptFailed():
+                return replace(event, code=self._name(event.code))
+            case ev.ResponseDone():
+                return replace(event, reason=self._name(event.reason))
             case ev.SessionCreated():
                 self._opens = False
             case ev.AudioDelta():
@@ -147,10 +161,16 @@ class Decoder:
             self._heard = None
         return replace(event, pcm=pcm) if pcm else ev.Ignored(kind)
 
-    def _without_keys(self, text: str) -> str:
+    def _name(self, text: str | None) -> str | None:
+        return None if text is None else self._plain(text, LONGEST_NAME)
+
+    def _plain(self, text: str, most: int) -> str:
+        """What may be logged and published: without keys, on one line, of bounded length."""
         if self._secret:
             text = text.replace(self._secret, "(our key)")
-        return _KEY.sub("(a key)", text)
+        text = _KEY.sub("(a key)", text[: most * 2])
+        text = "".join(each if each.isprintable() else " " for each in text)
+        return text if len(text) <= most else f"{text[:most]}..."
 
 
 _TYPE: Final = msgspec.json.Decoder(Message)

@@ -165,6 +165,29 @@ def test_half_a_sample_waits_for_the_rest_of_its_item() -> None:
     ]
 
 
+@pytest.mark.checklist("C3")
+def test_what_a_server_says_is_logged_on_one_line_of_bounded_length() -> None:
+    nasty = "\x1b[2J\n12:00 ERROR ek_68af0123456789 sk-canary" + "x" * 5000
+    body = {"message": nasty, "type": nasty, "code": nasty, "param": nasty, "event_id": nasty}
+    response = {"id": "r", "status": "failed", "status_details": {"error": {"code": nasty}}}
+    failed = "conversation.item.input_audio_transcription.failed"
+    hear = server_events.Decoder("sk-canary" + "x" * 5000)
+    for event in (
+        {"type": "error", "error": body},
+        {"type": failed, "item_id": "u", "error": body},
+        {"type": "response.done", "response": response},
+    ):
+        said = repr(hear(json.dumps(event).encode()))
+        assert "68af" not in said
+        assert "canary" not in said
+        assert "\\x1b" not in said
+        assert "\\n" not in said
+        assert len(said) < 2000
+    error = hear(json.dumps({"type": "error", "error": body}).encode())
+    assert isinstance(error, ev.ServerError)
+    assert error.message.startswith(" [2J 12:00 ERROR (a key) (our key)")
+
+
 TRANSCRIPT = "conversation.item.input_audio_transcription.completed"
 ABSURD = ["-1", "1.5", '"3"', "9" * 400, "1e308", "null", "[]", "{}", '"soon"']
 

@@ -132,3 +132,16 @@ def test_the_beta_is_asked_in_its_own_words(tmp_path: Path) -> None:
 
     assert checked(tmp_path, script, ", dialect: beta, session: transcription") == 0
     assert frames[0]["type"] == "transcription_session.update"
+
+
+def test_what_a_server_quotes_of_the_settings_is_not_repeated(tmp_path: Path) -> None:
+    def script(peer: ServerConnection) -> None:
+        peer.send(CREATED)
+        asked = json.loads(peer.recv())
+        error = {"type": "invalid_request_error", "message": f"Bad value: {asked['session']}"}
+        peer.send(message(type="error", error={**error, "event_id": asked["event_id"]}))
+        peer.recv()
+
+    with pytest.raises(SetupError, match="the rest quotes your settings") as caught:
+        checked(tmp_path, script, ", instructions: 'You are Canary, the butler.'")
+    assert "anary" not in str(caught.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from stage import VOICE, Stage, only
+from stage import VOICE, Stage, only, settings
 
 from satellite.logic.link import PATIENCE_S, SLOW_RETRY_S, Phase
 from satellite.logic.satellite import deadline
@@ -13,6 +13,7 @@ from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import silence
+from satellite.model.session import Session
 
 
 def test_a_session_is_opened_at_the_start() -> None:
@@ -77,6 +78,29 @@ def test_c22_refused_settings_stop_everything_and_say_the_servers_words() -> Non
     assert "session.voice" in problem.detail
     assert not only(stage.wait(SLOW_RETRY_S - 1), cmd.Connect)
     assert only(stage.wait(2), cmd.Connect)
+
+
+@pytest.mark.parametrize("shown", [slice(None), slice(60), slice(30, 60)])
+@pytest.mark.parametrize("when", ["named", "unnamed", "at the close", "later"])
+def test_a_server_that_quotes_our_settings_is_not_repeated(when: str, shown: slice) -> None:
+    own = Session(instructions="You are Canary, the butler.\nNever\tsing.", keywords=("canaries",))
+    quoted = repr({"instructions": own.instructions, "keywords": list(own.keywords)})[shown]
+    stage = Stage(settings(session=own)).start()
+    stage.tell(ev.MicReady())
+    stage.server(ev.SessionCreated("realtime", None))
+    name = {"named": "configure-1", "later": "configure-1-1"}.get(when)
+    if when == "later":
+        stage.server(ev.SessionUpdated())
+        stage.change(threshold=0.7)
+    says = f"Invalid value: {quoted}"
+    stage.server(ev.ServerError("invalid_request_error", "invalid_value", says, "session", name))
+    if when == "at the close":
+        stage.tell(ev.LinkDown(1, "closed", code=4000))
+    stage.wait(11)
+    (problem,) = stage.shown.problems
+    assert "Invalid value: " in problem.detail
+    assert "(the rest quotes your settings)" in problem.detail
+    assert "anar" not in problem.detail
 
 
 def test_an_error_that_is_not_about_our_settings_does_not_stop_the_handshake() -> None:
