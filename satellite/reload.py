@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Final
 
 from satellite import builtin, session_setup
@@ -48,14 +48,16 @@ class Reload:
                 log.warning("the configuration was not taken over: %s", problem)
             return
         keys = changes.changed(self._running, given)
-        live = [key for key in keys if changes.is_live(key)]
+        unsent = session_setup.unsent(self._running)  # settled for as long as the daemon runs
+        live = [key for key in keys if changes.is_live(key) and key not in unsent]
         later = [key for key in keys if key not in live]
         if later:
             log.warning("needs a restart to take effect: %s", ", ".join(later))
         if live:
             log.info("taken over from the configuration: %s", ", ".join(live))
-            self._post(ev.ChangeRequested(_session(self._running, given)))
-            self._running = _merged(self._running, given)
+            merged = _merged(self._running, given, unsent)
+            self._post(ev.ChangeRequested(_session(self._running, merged)))
+            self._running = merged
         elif not later:
             log.info("the configuration has not changed")
 
@@ -67,15 +69,21 @@ def _session(running: Config, given: Config) -> Session:
     return replace(after, **fixed, tools=builtin.tools(given.tools.builtin))
 
 
-def _merged(running: Config, given: Config) -> Config:
+def _merged(running: Config, given: Config, unsent: frozenset[str]) -> Config:
     """What runs now: what was taken over, and the rest as before, to be told of again."""
     old, new = running.realtime, given.realtime
+    words = {
+        entry.name: getattr(new.transcription, entry.name)
+        for entry in fields(new.transcription)
+        if entry.name != "phantoms" and f"realtime.transcription.{entry.name}" not in unsent
+    }
     realtime = replace(
         old,
-        instructions=new.instructions,
-        noise_reduction=new.noise_reduction,
-        transcription=replace(new.transcription, phantoms=old.transcription.phantoms),
+        instructions=(old if "realtime.instructions" in unsent else new).instructions,
+        noise_reduction=(old if "realtime.noise_reduction" in unsent else new).noise_reduction,
+        transcription=replace(old.transcription, **words),
         turn_detection=replace(new.turn_detection, type=old.turn_detection.type),
-        voice=new.voice,
+        voice=(old if "realtime.voice" in unsent else new).voice,
     )
-    return replace(running, realtime=realtime, tools=given.tools)
+    tools = (running if "tools.builtin" in unsent else given).tools
+    return replace(running, realtime=realtime, tools=tools)

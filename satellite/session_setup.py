@@ -70,6 +70,11 @@ def _confidence(realtime_: Realtime, left_alone: frozenset[str]) -> bool:
     return TRANSCRIBERS.get(given.model, Transcriber()).confidence
 
 
+def unsent(config: Config) -> frozenset[str]:
+    """The keys of what is left to the server of a session of this configuration."""
+    return frozenset(key for name in _left_alone(config) for key in _KEYS_OF[name])
+
+
 def _left_alone(config: Config) -> frozenset[str]:
     """What was not written, where a client secret or a provider knows better than our defaults."""
     unwritten = {

@@ -1,0 +1,58 @@
+"""SIGHUP: what of a new configuration reaches the session, and what is said of the rest."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from queue import SimpleQueue
+
+import pytest
+
+from satellite import session_setup
+from satellite.config.schema import Config
+from satellite.config.session_keys import ClientSecret, Realtime, Transcription
+from satellite.model import events as ev
+from satellite.model.session import Session
+from satellite.reload import Reload
+from satellite.wire import realtime
+
+LENT = ClientSecret(command=("lend",))
+
+
+def configured(lines: dict[str, int], **keys: object) -> Config:
+    return replace(
+        Config(),
+        realtime=Realtime(provider="local", **keys),
+        lines=lines,  # type: ignore[arg-type]
+    )
+
+
+def taken(reload: Reload, posted: SimpleQueue[ev.Event]) -> Session:
+    """The session that is asked for."""
+    reload.request()
+    event = posted.get(timeout=5)
+    assert isinstance(event, ev.ChangeRequested)
+    return event.session
+
+
+@pytest.mark.checklist("C16")
+def test_what_is_left_to_a_client_secret_needs_a_restart(caplog: pytest.LogCaptureFixture) -> None:
+    """Its first settings were the secret's; an update cannot go back to those."""
+    posted: SimpleQueue[ev.Event] = SimpleQueue()
+    old = configured({"realtime.instructions": 1}, instructions="One.", client_secret=LENT)
+    new = configured(
+        {"realtime.instructions": 1, "realtime.voice": 2, "realtime.transcription.prompt": 3},
+        instructions="Two.",
+        voice="cedar",
+        transcription=Transcription(prompt="Rooms."),
+        client_secret=LENT,
+    )
+    with caplog.at_level(logging.INFO):
+        session = taken(Reload(lambda: new, old, posted.put), posted)
+    before = session_setup.session(old)
+    assert realtime.changed(before, session) == {"type": "realtime", "instructions": "Two."}
+    assert session == replace(before, instructions="Two.", tools=session.tools)
+    assert [record.getMessage() for record in caplog.records] == [
+        "needs a restart to take effect: realtime.voice, realtime.transcription.prompt",
+        "taken over from the configuration: realtime.instructions",
+    ]
