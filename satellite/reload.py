@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import fields, replace
+from queue import SimpleQueue
 from typing import Final
 
 from satellite import builtin, session_setup
@@ -32,15 +33,24 @@ class Reload:
         self._read = read
         self._running = running
         self._post = post
-        self._thread: threading.Thread | None = None
+        self._requests: SimpleQueue[None] = SimpleQueue()  # its put is reentrant
+        threading.Thread(target=self._run, name="reload", daemon=True).start()
 
     def request(self) -> None:
-        """Begin to read; while it is being read, another request changes nothing."""
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
-            self._thread.start()
+        """Begin to read; one that comes while it is being read has it read again."""
+        self._requests.put(None)
 
     def _run(self) -> None:
+        while True:
+            self._requests.get()
+            while not self._requests.empty():  # one reading answers all that came before it
+                self._requests.get()
+            try:
+                self._take_over()
+            except Exception:
+                log.exception("the configuration was not taken over")
+
+    def _take_over(self) -> None:
         try:
             given = self._read()
         except ConfigError as exc:

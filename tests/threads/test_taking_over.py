@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import replace
 from queue import SimpleQueue
 
@@ -56,3 +57,24 @@ def test_what_is_left_to_a_client_secret_needs_a_restart(caplog: pytest.LogCaptu
         "needs a restart to take effect: realtime.voice, realtime.transcription.prompt",
         "taken over from the configuration: realtime.instructions",
     ]
+
+
+def test_a_request_while_the_file_is_read_reads_it_again() -> None:
+    """It may have changed behind the reader."""
+    posted: SimpleQueue[ev.Event] = SimpleQueue()
+    reading, go_on = threading.Event(), threading.Event()
+    contents = iter([configured({}, voice="cedar"), configured({}, voice="verse")])
+
+    def read() -> Config:
+        found = next(contents)
+        reading.set()
+        assert go_on.wait(5)
+        return found
+
+    reload = Reload(read, configured({}), posted.put)
+    reload.request()
+    assert reading.wait(5)
+    reload.request()
+    go_on.set()
+    voices = [event.session.voice for event in (posted.get(timeout=5), posted.get(timeout=5))]  # type: ignore[union-attr]
+    assert voices == ["cedar", "verse"]
