@@ -108,6 +108,7 @@ class Connection:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._session.end()
 
     async def _read(self) -> None:
         try:

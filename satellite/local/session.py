@@ -167,6 +167,14 @@ class Session:
         self._turns.woken(number)
         return self._outbox.flush()
 
+    def end(self) -> None:
+        """Nothing else may be called afterwards.
+
+        Its parts refer to each other in rings, which Python finds late: sound goes at once.
+        """
+        self._responses.on_ended = lambda _spoken_ms: None
+        del self._on, self._turns, self._responses
+
     def _update(self, event: dict[str, Any]) -> None:
         self._settings = settings.updated(
             self._settings, event["session"], assistant_spoke=self._responses.spoke

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import json
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 from local_bench import LoudnessDetector, sound
-from local_socket import MODEL, until
+from local_socket import MODEL, run, until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.protocol import State
 
@@ -135,6 +137,33 @@ def test_an_id_used_again_gets_its_own_words(fake_engines: Engines) -> None:
     assert asyncio.run(again()) == ["short"]
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+def test_what_a_session_kept_goes_with_it(fake_engines: Engines, leaves: bool) -> None:
+    """Not when Python looks for rings of references, which it does rarely: sound is large."""
+    made: list[weakref.ref[LoudnessDetector]] = []
+
+    def detector() -> LoudnessDetector:
+        made.append(weakref.ref(fresh := LoudnessDetector()))
+        return fresh
+
+    async def come_and_go(url: str) -> None:
+        async with connect(url + MODEL) as websocket:
+            await websocket.send(_MINUTE)
+            await websocket.send('{"type":"input_audio_buffer.commit"}')
+            await websocket.send('{"type":"response.create"}')
+            await until(websocket, "response.done")
+            if leaves:
+                websocket.transport.abort()
+        while made[0]() is not None:
+            await asyncio.sleep(0.01)
+
+    gc.disable()
+    try:
+        run(replace(fake_engines, detector=detector), come_and_go)
+    finally:
+        gc.enable()
+
+
 class Burst:
     """A WebSocket whose messages all came in one piece of TCP; it ends with ``end``, if any."""
 
@@ -199,6 +228,9 @@ class Behind:
     def listen(self) -> list[Any]:
         self._left -= 1
         return []
+
+    def end(self) -> None:
+        pass
 
     def woken(self, _number: int) -> list[Any]:
         assert not self._left, "all of it would be judged in one go"
