@@ -9,6 +9,7 @@ modality and formats as objects (C25), appends of at most 200 ms (C29).
 from __future__ import annotations
 
 import binascii
+import reprlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,6 +29,8 @@ _FORMATS: Final[dict[str, dict[str, Any]]] = {
     "pcmu": {"type": "audio/pcmu"},
     "pcma": {"type": "audio/pcma"},
 }
+_BRIEF: Final = reprlib.Repr()  # a server may say anything, at any length
+_BRIEF.maxstring = _BRIEF.maxother = 80
 _LOGPROBS: Final = "item.input_audio_transcription.logprobs"
 _PRIVATE: Final = frozenset({"instructions", "prompt", "keywords", "tools"})
 
@@ -250,7 +253,8 @@ def _differences(asked: object, effective: object, path: str) -> Iterator[str]:
             yield from _differences(value, inner, f"{path}.{key}" if path else key)
     elif not _same(asked, effective):
         private = path.rpartition(".")[2] in _PRIVATE
-        yield f"{path} differs" if private else f"{path} asked {asked!r}, got {effective!r}"
+        got = _BRIEF.repr(effective)
+        yield f"{path} differs" if private else f"{path} asked {asked!r}, got {got}"
 
 
 def _same(asked: object, effective: object) -> bool:

@@ -216,3 +216,14 @@ def test_c21_every_key_that_differs_is_named_and_no_text_is_shown() -> None:
 @pytest.mark.checklist("C3")
 def test_secrets_and_texts_of_a_session_are_in_no_repr() -> None:
     assert "Be brief" not in repr(a_session())
+
+
+def test_what_a_server_made_of_a_setting_is_told_briefly() -> None:
+    deep: object = "alloy"
+    for _ in range(5000):  # more than repr() can follow
+        deep = [deep]
+    for odd in (deep, "x" * 1_000_000, list(range(1_000_000))):
+        effective = {"audio": {"output": {"voice": odd}}}
+        (told,) = realtime.differences({"audio": {"output": {"voice": "marin"}}}, effective)
+        assert told.startswith("audio.output.voice asked 'marin', got ")
+        assert len(told) < 200
