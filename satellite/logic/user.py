@@ -23,7 +23,7 @@ from satellite.logic.talk import (
     put,
     turn_of,
 )
-from satellite.logic.turn import SUPERSEDED, Outcome, Turn, abandon
+from satellite.logic.turn import LONGEST_TEXT, SUPERSEDED, Outcome, Turn, abandon
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import ms_of
@@ -180,7 +180,8 @@ def on_idle_timeout(talk: Talk, item_id: str, now: float, settings: TalkSettings
     """An item made of silence: nobody said it, whatever its transcript will be (C52)."""
     if is_past(talk, item_id):
         return talk, ()
-    talk, turn = begin(talk, item_id, now, settings)
+    known = turn_of(talk, item_id)
+    talk, turn = begin(talk, item_id, now, settings) if known is None else (talk, known)
     turn = replace(turn, ended=True, stopped_at=now, suspect=True, told_transcript=True)
     turn = replace(turn, outcome="missing", transcript_reason="idle_timeout")
     return put(talk, turn), (cmd.DeleteItem(item_id),)
@@ -191,7 +192,7 @@ def on_transcript(talk: Talk, said: ev.UserTranscript, now: float, settings: Tal
     turn = turn_of(talk, said.item_id)
     if turn is None or turn.outcome is not None:  # published as missing before, or said twice
         return talk, ()
-    text = said.text.strip()
+    text = said.text.strip()[:LONGEST_TEXT]
     outcome: Outcome = "final" if text else "empty"
     why = doubt(text, turn.start_ms, turn.end_ms, talk.clock) if text else None
     turn = replace(

@@ -6,6 +6,7 @@ import pytest
 from stage import VOICE, Stage, only, settings
 
 from satellite.logic.link import Phase
+from satellite.logic.turn import LONGEST_TEXT
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import records as rec
@@ -470,3 +471,11 @@ def test_c48_no_more_is_said_to_be_heard_than_slow_speech_holds(played_ms: int, 
     assert (response.interrupted, response.event_type) == (True, "cancelled")
     assert (response.text, response.spoken_text) == (words, heard)
     assert response.played_ms == played_ms
+
+
+def test_a_transcript_is_no_longer_than_words_can_be() -> None:
+    stage = Stage().ready()
+    stage.speak("u1")
+    stage.server(ev.UserTranscript("u1", "word " * 1_000_000))
+    (told,) = stage.published(rec.Transcript)
+    assert len(told.text) == LONGEST_TEXT

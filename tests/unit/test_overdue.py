@@ -243,3 +243,12 @@ def test_a_server_that_counts_its_items_anew_in_each_session() -> None:
     first, second = stage.published(rec.TurnRecord)
     assert (first.transcript, second.transcript) == (None, "Again.")
     assert second.event_type == "answered"
+
+
+def test_an_idle_timeout_that_is_told_twice_is_one_turn() -> None:
+    stage = Stage().ready()
+    stage.server(ev.IdleTimeout("u1"), ev.IdleTimeout("u1"), ev.InputCommitted("u1"))
+    stage.answer()
+    stage.tell(ev.PlayoutDrained("r1"))
+    assert not only(stage.wait(30), cmd.Disconnect)
+    assert len(stage.published(rec.TurnRecord)) == 1
