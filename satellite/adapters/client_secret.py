@@ -27,7 +27,7 @@ import msgspec
 from satellite.errors import SecretError
 
 MOST_ANSWER: Final = 1 << 16  # a secret with its session has some KiB
-_SECRET: Final = re.compile("[!-~]{1,4096}")
+_SECRET: Final = re.compile("[A-Za-z0-9._~+/=:-]{1,4096}")  # what tokens are made of: RFC 6750
 
 OnClose = Callable[[Callable[[], None]], None]
 

@@ -178,6 +178,8 @@ class _Connection:
             down = self._serve(ws)
         except websocket.WebSocketBadStatusException as exc:
             detail = f"{self._endpoint.place} refused the upgrade with HTTP {exc.status_code}"
+            if not exc.status_code:
+                detail = f"{self._endpoint.place} is no WebSocket server"
             down = ev.LinkDown(self._link, detail, status=exc.status_code)
         except SecretError as exc:
             down = ev.LinkDown(self._link, str(exc), status=exc.status, reason="client_secret")

@@ -30,6 +30,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Read the configuration, then run until SIGTERM or SIGINT; read it again at SIGHUP."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end us; what it asks for is being done
+
     from satellite import app
     from satellite.adapters.systemd import Notifier
     from satellite.cli.read_config import read_config, today

@@ -26,6 +26,7 @@ from satellite.logic.talk import (
     turn_with,
 )
 from satellite.logic.turn import (
+    MOST_PARTS,
     SUPERSEDED,
     Answer,
     Turn,
@@ -97,7 +98,7 @@ def on_audio(talk: Talk, delta: ev.AudioDelta, now: float, settings: TalkSetting
         return talk, orders
     answer = add_audio(answer, delta)
     play = cmd.Play(response_id, delta.item_id, delta.content_index, delta.pcm)
-    if answer.audio_ms <= LONGEST_ANSWER_MS:
+    if answer.audio_ms <= LONGEST_ANSWER_MS and len(answer.received) <= MOST_PARTS:
         return put_answer(talk, turn, answer, now), (play,)
     cut = replace(answer, status="incomplete", reason="too_long")
     end = (play, cmd.CancelResponse(response_id), cmd.EndPlay(response_id))

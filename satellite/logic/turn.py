@@ -191,13 +191,17 @@ def add_text(answer: Answer, delta: ev.TextDelta) -> Answer:
 
 
 def add_audio(answer: Answer, delta: ev.AudioDelta) -> Answer:
-    """Count a piece of voice."""
-    received = answer.received
-    if received and received[-1][:2] == (delta.item_id, delta.content_index):
-        last = (delta.item_id, delta.content_index, received[-1][2] + len(delta.pcm))
-        return replace(answer, received=(*received[:-1], last), sounding=True)
-    first = (delta.item_id, delta.content_index, len(delta.pcm))
-    return replace(answer, received=(*received, first), sounding=True)
+    """Count a piece of voice, with what there is of its part."""
+    key = (delta.item_id, delta.content_index)
+    received = list(answer.received)
+    for n in range(len(received) - 1, -1, -1):
+        item_id, index, size = received[n]
+        if (item_id, index) == key:
+            received[n] = (*key, size + len(delta.pcm))
+            break
+    else:
+        received.append((*key, len(delta.pcm)))
+    return replace(answer, received=tuple(received), sounding=True)
 
 
 def flushed(answer: Answer, item_id: str, played_ms: int) -> Answer:

@@ -109,6 +109,8 @@ def test_a_program_prints_it(printed: str) -> None:
         (200, b'{"value": ["' + SECRET.encode() + b'"]}', "gave JSON without a value"),
         (200, b"{}", "gave no secret"),
         (200, b"<html> " + SECRET.encode(), "gave no secret"),
+        (200, b"<html>" + SECRET.encode() + b"</html>", "gave no secret"),
+        (200, b'["' + SECRET.encode() + b'"]', "gave no secret"),
         (200, b"\xff", "gave no secret"),
         (200, b"", "gave no secret"),
         (200, b"x" * (MOST_ANSWER + 1), "says too much"),

@@ -158,8 +158,9 @@ def test_c5_a_refusal_by_http_status_is_told(links: list[RealtimeLink], inbox: E
         ),
         (lambda s: (s.recv(4096), s.sendall(b"HTTP/1.1 200 OK\r\n\r\nhi")), "HTTP 200"),
         (lambda s: time.sleep(2.5), "did not answer in time"),
+        (lambda s: (s.recv(4096), s.sendall(b"\r\n\r\n")), "is no WebSocket server"),
     ],
-    ids=["closes", "ssh", "redirects", "portal", "silent"],
+    ids=["closes", "ssh", "redirects", "portal", "silent", "empty"],
 )  # fmt: skip
 def test_a_peer_that_is_no_realtime_server(
     links: list[RealtimeLink], inbox: Events, script: object, expected: str

@@ -413,66 +413,6 @@ def test_c41_a_transcript_joins_its_turn_wherever_it_comes(place: int) -> None:
     assert (transcript.turn_id, transcript.item_id) == (turn.turn_id, "u1")
 
 
-@pytest.mark.checklist("C44")
-def test_c44_several_items_are_played_in_their_order_as_one_answer() -> None:
-    stage = Stage().ready()
-    stage.speak()
-    stage.server(ev.UserTranscript("u1", "Hi."), ev.ResponseCreated("r1"))
-    orders: list[cmd.Command] = []
-    for index, item in enumerate(("a1", "a2", "a3")):
-        orders += stage.server(ev.TextDelta("r1", index, 0, f"{item}."))
-        orders += stage.server(ev.AudioDelta("r1", item, index, 0, VOICE))
-    orders += stage.server(ev.ResponseDone("r1", "completed"))
-    played = [o for o in orders if isinstance(o, cmd.Play | cmd.EndPlay)]
-    assert played == [*(cmd.Play("r1", a, 0, VOICE) for a in ("a1", "a2", "a3")), cmd.EndPlay("r1")]
-    stage.tell(ev.PlayoutDrained("r1"))
-    (response,) = stage.published(rec.Response)
-    assert (response.text, response.audio_ms) == ("a1. a2. a3.", 600)
-
-
-@pytest.mark.checklist("C46")
-@pytest.mark.parametrize("done", [False, True])
-def test_c46_speech_stops_the_speaker_whether_or_not_the_server_is_done(done: bool) -> None:
-    stage = Stage(settings(half_duplex=False)).ready()
-    stage.speak()
-    stage.server(ev.ResponseCreated("r1"), ev.AudioDelta("r1", "a1", 0, 0, VOICE))
-    if done:
-        stage.server(ev.ResponseDone("r1", "completed"))
-    orders = stage.server(ev.SpeechStarted("u2"))  # the same step: no time passes
-    assert only(orders, cmd.FlushPlayout) == [cmd.FlushPlayout("r1")]
-    assert not only(stage.server(ev.SpeechStarted("u3")), cmd.FlushPlayout)
-
-
-@pytest.mark.checklist("C47")
-def test_c47_each_item_is_truncated_once() -> None:
-    stage = Stage(settings(half_duplex=False)).ready()
-    stage.speak()
-    stage.answer()
-    stage.server(ev.SpeechStarted("u2"))
-    flushed = ev.PlayoutFlushed("r1", "a1", 0, 150)
-    assert len(only(stage.tell(flushed, flushed), cmd.TruncateItem)) == 1
-
-
-@pytest.mark.checklist("C48")
-@pytest.mark.parametrize(
-    ("played_ms", "heard"), [(0, ""), (1000, "one two"), (2000, "one two three four five")]
-)
-def test_c48_no_more_is_said_to_be_heard_than_slow_speech_holds(played_ms: int, heard: str) -> None:
-    stage = Stage(settings(half_duplex=False)).ready()
-    stage.speak()
-    words = "one two three four five six seven eight nine ten"
-    stage.server(ev.ResponseCreated("r1"), ev.TextDelta("r1", 0, 0, words, final=True))
-    for _ in range(20):  # four seconds of voice
-        stage.server(ev.AudioDelta("r1", "a1", 0, 0, VOICE))
-    stage.server(ev.SpeechStarted("u2"))
-    stage.tell(ev.PlayoutFlushed("r1", "a1", 0, played_ms))
-    stage.server(ev.ResponseDone("r1", "cancelled", "turn_detected"))
-    (response,) = stage.published(rec.Response)
-    assert (response.interrupted, response.event_type) == (True, "cancelled")
-    assert (response.text, response.spoken_text) == (words, heard)
-    assert response.played_ms == played_ms
-
-
 def test_a_transcript_is_no_longer_than_words_can_be() -> None:
     stage = Stage().ready()
     stage.speak("u1")
