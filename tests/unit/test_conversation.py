@@ -195,48 +195,6 @@ def test_c47_truncation_is_clamped_to_what_was_received(
     assert [o for o in orders if isinstance(o, cmd.TruncateItem | cmd.DeleteItem)] == [expected]
 
 
-@pytest.mark.checklist("C47")
-def test_c47_items_behind_the_interrupted_one_are_deleted() -> None:
-    stage = Stage(settings(half_duplex=False)).ready()
-    stage.speak()
-    stage.server(ev.ResponseCreated("r1"))
-    for index, item in enumerate(("a1", "a2", "a3")):
-        stage.server(ev.AudioDelta("r1", item, index, 0, VOICE))
-    stage.server(ev.SpeechStarted("u2"))
-    orders = stage.tell(ev.PlayoutFlushed("r1", "a2", 0, 120))
-    assert only(orders, cmd.TruncateItem) == [cmd.TruncateItem("a2", 0, 120)]
-    assert only(orders, cmd.DeleteItem) == [cmd.DeleteItem("a3")]
-
-
-@pytest.mark.checklist("C45")
-def test_c45_sound_of_an_interrupted_response_is_dropped() -> None:
-    stage = Stage(settings(half_duplex=False)).ready()
-    stage.speak()
-    stage.server(ev.ResponseCreated("r1"), ev.AudioDelta("r1", "a1", 0, 0, VOICE))
-    stage.server(ev.SpeechStarted("u2"))
-    assert not only(stage.server(ev.AudioDelta("r1", "a1", 0, 0, VOICE)), cmd.Play)
-
-
-@pytest.mark.checklist("C44")
-def test_c44_several_items_are_one_answer_in_the_order_of_the_server() -> None:
-    stage = Stage().ready()
-    stage.speak()
-    stage.server(
-        ev.ResponseCreated("r1"),
-        ev.TextDelta("r1", 1, 0, "Second.", final=True),
-        ev.TextDelta("r1", 0, 0, "First.", final=True),
-        ev.ResponseDone("r1", "completed"),
-    )
-    assert stage.published(rec.Response)[0].text == "First. Second."
-
-
-def test_a_response_that_nobody_announced_is_played() -> None:
-    stage = Stage().ready()
-    stage.speak()
-    orders = stage.server(ev.AudioDelta("r9", "a1", 0, 0, VOICE))
-    assert only(orders, cmd.Play) == [cmd.Play("r9", "a1", 0, VOICE)]
-
-
 @pytest.mark.checklist("C51")
 def test_c51_a_failed_response_is_published_with_its_reason() -> None:
     stage = Stage().ready()
