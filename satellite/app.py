@@ -10,7 +10,7 @@ import logging
 import random
 import secrets
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from satellite import builtin, errors, session_setup
@@ -29,7 +29,6 @@ from satellite.logic.talk import TalkSettings
 from satellite.model import models
 from satellite.model.audio import Instant
 from satellite.model.ports import Sink, Source
-from satellite.model.session import Session
 from satellite.playback import Playback
 from satellite.wire import mqtt
 
@@ -80,8 +79,9 @@ def build(config: Config, notifier: Notifier) -> App:
     """Make every object; nothing is opened yet. Raises SetupError for a missing extra."""
     inbox = Inbox()
     base_topic = mqtt.base(config.mqtt.topic_prefix, config.name)
+    endpoint = session_setup.endpoint(config)
     link = realtime_link.RealtimeLink(
-        session_setup.endpoint(config),
+        endpoint,
         functools.partial(session_setup.decoder, config),
         inbox.post_patiently,
     )
@@ -112,21 +112,21 @@ def build(config: Config, notifier: Notifier) -> App:
         session_setup.spell(config),
         session_setup.sound(config),
     )
-    core = Core(_settings(config), wire, outside, inbox)
+    core = Core(_settings(config, endpoint.place), wire, outside, inbox)
     return App(inbox, core, capture, playback, link, bus, notifier, base_topic)
 
 
-def _settings(config: Config) -> Settings:
-    realtime_ = config.realtime
+def _settings(config: Config, place: str) -> Settings:
+    realtime_, session = config.realtime, session_setup.session(config)
     price, transcript_price = _prices(config)
     return Settings(
         link=LinkSettings(
             connect_timeout_s=realtime_.connect_timeout_s,
             idle_close_s=realtime_.idle_close_s,
             uniform=random.uniform,
-            session=_session(config),
+            session=session,
             compare=session_setup.compare(config),
-            place=session_setup.endpoint(config).place,
+            place=place,
         ),
         talk=TalkSettings(
             report=ReportSettings(
@@ -138,13 +138,10 @@ def _settings(config: Config) -> Settings:
             ),
             half_duplex=config.audio.duplex == "half",
             recording=bool(config.audio.input.file),
+            session=session,
             drop_phantoms=realtime_.transcription.phantoms == "drop",
         ),
     )
-
-
-def _session(config: Config) -> Session:
-    return replace(session_setup.session(config), tools=builtin.tools(config.tools.builtin))
 
 
 def _prices(config: Config) -> tuple[models.Price | None, models.TranscriptPrice | None]:

@@ -149,9 +149,8 @@ class Core:
     def _log_error(self, error: ev.ServerError) -> None:
         """The first of a kind is a warning; without the server's words, which may quote ours."""
         kind = (error.code or error.kind, error.param)
-        first = kind not in self._seen_errors and len(self._seen_errors) < 100
-        if kind[0] in HARMLESS:  # what our own watch risks, and deals with
-            first = False
+        fresh = kind not in self._seen_errors and len(self._seen_errors) < 100
+        first = fresh and kind[0] not in HARMLESS  # those our own watch risks, and deals with
         self._seen_errors.add(kind)
         log.log(
             logging.WARNING if first else logging.DEBUG,

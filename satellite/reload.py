@@ -7,19 +7,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import fields, replace
 from queue import SimpleQueue
-from typing import Final
 
-from satellite import builtin, session_setup
+from satellite import session_setup
 from satellite.config import changes
 from satellite.config.schema import Config
 from satellite.errors import ConfigError
 from satellite.inbox import Post
 from satellite.model import events as ev
-from satellite.model.session import Session
 
 log = logging.getLogger(__name__)
-
-_FIXED: Final = ("kind", "manual", "output", "input_format", "output_format", "left_alone")
 
 
 class Reload:
@@ -66,17 +62,10 @@ class Reload:
         if live:
             log.info("taken over from the configuration: %s", ", ".join(live))
             merged = _merged(self._running, given, unsent)
-            self._post(ev.ChangeRequested(_session(self._running, merged)))
+            self._post(ev.ChangeRequested(session_setup.session(merged)))
             self._running = merged
         elif not later:
             log.info("the configuration has not changed")
-
-
-def _session(running: Config, given: Config) -> Session:
-    """The session that is asked for, but for what is fixed when it begins."""
-    before, after = session_setup.session(running), session_setup.session(given)
-    fixed = {name: getattr(before, name) for name in _FIXED}
-    return replace(after, **fixed, tools=builtin.tools(given.tools.builtin))
 
 
 def _merged(running: Config, given: Config, unsent: frozenset[str]) -> Config:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from satellite import builtin
 from satellite.adapters.realtime_link import Endpoint, Fetch
 from satellite.adapters.resampler import Resampler
 from satellite.config.schema import Config
@@ -37,7 +38,7 @@ _KEYS_OF: Final = {
 
 
 def session(config: Config) -> Session:
-    """The session's settings, but for the tools."""
+    """The session's settings."""
     r = config.realtime
     left_alone = _left_alone(config)
     return Session(
@@ -57,6 +58,7 @@ def session(config: Config) -> Session:
         noise_reduction=r.noise_reduction,
         input_format=r.input_format,
         output_format=r.output_format,
+        tools=builtin.tools(config.tools.builtin),
         left_alone=left_alone,
     )
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
-from satellite import builtin, session_setup
+from satellite import session_setup
 from satellite.adapters.realtime_link import RealtimeLink
 from satellite.config.schema import Config
 from satellite.errors import SetupError
@@ -35,8 +35,7 @@ def run(config: Config, say: Say) -> None:
     decode = functools.partial(session_setup.decoder, config)
     endpoint = session_setup.endpoint(config)
     link = RealtimeLink(endpoint, decode, heard.put)
-    tools = builtin.tools(config.tools.builtin)
-    session = replace(session_setup.session(config), tools=tools)
+    session = session_setup.session(config)
     wait = functools.partial(_wait, heard, session, endpoint.timeout_s, endpoint.place)
     link.connect(1)
     try:

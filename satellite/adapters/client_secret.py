@@ -25,11 +25,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from satellite.errors import SecretError
+from satellite.model.ports import OnClose
 
 MOST_ANSWER: Final = 1 << 16  # a secret with its session has some KiB
 _SECRET: Final = re.compile("[A-Za-z0-9._~+/=:-]{1,4096}")  # what tokens are made of: RFC 6750
-
-OnClose = Callable[[Callable[[], None]], None]
 
 
 @dataclass(frozen=True, slots=True)

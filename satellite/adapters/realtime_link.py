@@ -32,6 +32,7 @@ import websocket
 from satellite.errors import ProtocolError, SecretError
 from satellite.inbox import Post
 from satellite.model import events as ev
+from satellite.model.ports import OnClose
 from satellite.wire.server_events import SILENT
 
 MOST_MESSAGE: Final = 4 << 20  # 60 s of voice in one delta; reliability F37
@@ -49,7 +50,6 @@ MOST_NAMES: Final = 100  # of messages that mean nothing to us, remembered so as
 
 Decode = Callable[[bytes], ev.ServerEvent]
 MakeDecode = Callable[[str | None], Decode]  # for one connection, which has this secret
-OnClose = Callable[[Callable[[], None]], None]  # takes what ends the fetching at once
 Fetch = Callable[[float, OnClose], str]  # within so many seconds; raises SecretError
 
 

@@ -23,7 +23,6 @@ from satellite.local.schema import (
 )
 from satellite.local.shapes import (
     BETA_DETECTION,
-    COMMON,
     HEARING_DETECTION,
     ID,
     INCLUDE,
@@ -32,7 +31,10 @@ from satellite.local.shapes import (
     ITEMS,
     LONG,
     NOISE,
+    TOOLS,
     TRACING,
+    item,
+    item_or_reference,
     metadata,
     tokens,
 )
@@ -54,22 +56,6 @@ def _modalities(value: Any, path: str) -> None:
 
 _FORMAT = choice("pcm16", "g711_ulaw", "g711_alaw")
 _TEMPERATURE = decimal(0.6, 1.2)
-_TOOLS = array(
-    tagged(
-        {
-            "function": record(
-                {
-                    "type": text(),
-                    "name": text(128),
-                    "description": nullable(text(LONG)),
-                    "parameters": nullable(anything),
-                },
-                "name",
-            )
-        }
-    ),
-    128,
-)
 _FUNCTION = record({"name": text(128)}, "name")
 _NAMED = record({"type": choice("function"), "name": text(128), "function": _FUNCTION})
 
@@ -102,7 +88,7 @@ _SESSION = record(
         "voice": choice(*_VOICES),
         "output_audio_format": _FORMAT,
         "turn_detection": nullable(BETA_DETECTION),
-        "tools": _TOOLS,
+        "tools": TOOLS,
         "tool_choice": _TOOL_CHOICE,
         "temperature": _TEMPERATURE,
         "max_response_output_tokens": tokens,
@@ -127,47 +113,19 @@ _PARTS: Final = {
     "assistant": tagged({"text": _TEXT, "audio": _AUDIO}),
     "system": tagged({"input_text": INPUT_TEXT}),
 }
-_ITEM = tagged(
-    {
-        "message": tagged(
-            {
-                role: record(
-                    {**COMMON, "role": text(), "content": array(part, 64)}, "role", "content"
-                )
-                for role, part in _PARTS.items()
-            },
-            "role",
-        ),
-        "function_call": record(
-            {**COMMON, "name": text(128), "arguments": text(LONG), "call_id": nullable(ID)},
-            "name",
-            "arguments",
-        ),
-        "function_call_output": record(
-            {**COMMON, "call_id": ID, "output": text(LONG)}, "call_id", "output"
-        ),
-    }
-)
-_REFERENCE = record({"type": text(), "id": ID}, "id")
-
-
-def _input_item(value: Any, path: str) -> None:
-    reference = isinstance(value, dict) and value.get("type") == "item_reference"
-    (_REFERENCE if reference else _ITEM)(value, path)
-
-
+_ITEM = item(_PARTS)
 _RESPONSE = record(
     {
         "modalities": nullable(_modalities),
         "instructions": nullable(text(LONG)),
         "voice": choice(*_VOICES),
         "output_audio_format": _FORMAT,
-        "tools": _TOOLS,
+        "tools": TOOLS,
         "tool_choice": _TOOL_CHOICE,
         "temperature": nullable(_TEMPERATURE),
         "max_response_output_tokens": nullable(tokens),
         "conversation": choice("auto", "none"),
-        "input": array(_input_item, ITEMS),
+        "input": array(item_or_reference(_ITEM), ITEMS),
         "metadata": nullable(metadata),
     }
 )

@@ -7,6 +7,7 @@ those that openai's own types let through. What the live service knows and this 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from satellite.local.schema import (
@@ -223,47 +224,51 @@ _PARTS: Final = {
     "assistant": tagged({"output_text": _OUTPUT_TEXT, "output_audio": _OUTPUT_TEXT}),
     "system": tagged({"input_text": INPUT_TEXT}),
 }
-COMMON: Final[dict[str, Shape]] = {
+_COMMON: Final[dict[str, Shape]] = {
     "type": text(),
     "id": nullable(text(512)),
     "object": nullable(choice("realtime.item")),
     "status": nullable(choice("completed", "incomplete", "in_progress")),
 }
-_MESSAGE = tagged(
-    {
-        role: record({**COMMON, "role": text(), "content": array(part, 64)}, "role", "content")
-        for role, part in _PARTS.items()
-    },
-    "role",
-)
-ITEM = tagged(
-    {
-        "message": _MESSAGE,
-        "function_call": record(
-            {**COMMON, "name": text(128), "arguments": text(LONG), "call_id": nullable(ID)},
-            "name",
-            "arguments",
-        ),
-        "function_call_output": record(
-            {**COMMON, "call_id": ID, "output": text(LONG)}, "call_id", "output"
-        ),
-    }
-)
 _REFERENCE = record({"type": text(), "id": ID}, "id")
 
 
-def _input_item(value: Any, path: str) -> None:
-    if isinstance(value, dict) and value.get("type") == "item_reference":
-        _REFERENCE(value, path)
-    else:
-        ITEM(value, path)
+def item(parts: Mapping[str, Shape]) -> Shape:
+    """An item of either dialect; ``parts`` has what the messages of each role are made of."""
+    message = tagged(
+        {
+            role: record({**_COMMON, "role": text(), "content": array(part, 64)}, "role", "content")
+            for role, part in parts.items()
+        },
+        "role",
+    )
+    call = {**_COMMON, "name": text(128), "arguments": text(LONG), "call_id": nullable(ID)}
+    output = {**_COMMON, "call_id": ID, "output": text(LONG)}
+    return tagged(
+        {
+            "message": message,
+            "function_call": record(call, "name", "arguments"),
+            "function_call_output": record(output, "call_id", "output"),
+        }
+    )
 
 
+def item_or_reference(shape: Shape) -> Shape:
+    """What a response may be given in place of the conversation."""
+
+    def check(value: Any, path: str) -> None:
+        reference = isinstance(value, dict) and value.get("type") == "item_reference"
+        (_REFERENCE if reference else shape)(value, path)
+
+    return check
+
+
+ITEM = item(_PARTS)
 RESPONSE = record(
     {
         "audio": nullable(record({"output": record({"format": _FORMAT, "voice": _VOICE})})),
         "conversation": choice("auto", "none"),
-        "input": array(_input_item, ITEMS),
+        "input": array(item_or_reference(ITEM), ITEMS),
         "instructions": nullable(text(LONG)),
         "max_output_tokens": nullable(tokens),
         "metadata": nullable(metadata),

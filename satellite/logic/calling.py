@@ -59,13 +59,15 @@ def _answered(call: Call, done: ev.ToolDone) -> Call:
 def expire(talk: Talk, now: float) -> Talk:
     """Give those an output whose time is up."""
     for turn in talk.turns:
-        if any(call.output is None and now > call.deadline for call in turn.calls):
-            calls = tuple(
-                replace(call, output=LATE) if call.output is None and now > call.deadline else call
-                for call in turn.calls
-            )
+        calls = tuple(_expired(call, now) for call in turn.calls)
+        if calls != turn.calls:
             talk = put(talk, replace(turn, calls=calls))
     return talk
+
+
+def _expired(call: Call, now: float) -> Call:
+    late = call.output is None and now > call.deadline
+    return replace(call, output=LATE) if late else call
 
 
 def finish(talk: Talk, now: float) -> Step:

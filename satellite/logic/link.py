@@ -224,7 +224,7 @@ def rotate(link: Link, now: float, settings: LinkSettings) -> Step:
     return link, (old, *orders)
 
 
-def rest(link: Link, _now: float, _settings: LinkSettings) -> Step:
+def rest(link: Link) -> Step:
     """Nobody speaks: no session until somebody does."""
     down = replace(link, phase=Phase.DOWN, deadline=None, rested=True)
     return down, (cmd.Disconnect(link.number),)
@@ -314,14 +314,13 @@ def _on_refused_settings(
     detail = f"the server refused the session's settings{where}: {error.message}"
     fix = "change that key below realtime: in the configuration and restart"
     proven, wanted = link.settled.proven, link.settled.wanted
-    if error.kind == "server_error" or wanted != link.settled.asked:  # not the last word on them
-        refusal = Refusal("session_refused", detail, fix, Again.BACKOFF)
-        return _give_up(link, refusal, now, settings)
-    if proven is not None and proven != wanted:  # what worked before will again
-        settled = replace(link.settled, wanted=proven, complaint=detail)
-        refusal = Refusal("session_refused", detail, fix, Again.BACKOFF)
-        return _give_up(replace(link, settled=settled), refusal, now, settings)
-    return _give_up(link, Refusal("session_refused", detail, fix, Again.SLOWLY), now, settings)
+    passes = error.kind == "server_error" or wanted != link.settled.asked  # not the last word
+    fallback = None if passes or proven == wanted else proven
+    if fallback is not None:  # what worked before will again
+        settled = replace(link.settled, wanted=fallback, complaint=detail)
+        link = replace(link, settled=settled)
+    again = Again.BACKOFF if passes or fallback is not None else Again.SLOWLY
+    return _give_up(link, Refusal("session_refused", detail, fix, again), now, settings)
 
 
 def _on_unknown_error(
@@ -367,7 +366,7 @@ def _on_deadline(link: Link, now: float, settings: LinkSettings) -> Step:
         case Phase.DOWN:
             return want(link, now, settings)
         case Phase.READY:
-            return rest(link, now, settings)
+            return rest(link)
         case Phase.CONNECTING:
             why = f"{settings.place} opened no session {within}"
         case Phase.CONFIGURING if link.error is not None:  # an error that nothing followed

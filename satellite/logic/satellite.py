@@ -126,7 +126,8 @@ def _move(state: State, event: ev.Event, now: Instant, settings: Settings) -> St
         return state, ()
     if link.phase is Phase.READY and talk_.is_busy(state.talk):
         link = replace(link, deadline=now.mono + settings.link.idle_close_s)
-    known = history.recall(state.talk.said, now.mono)
+    begins = link.phase is Phase.CONFIGURING  # only then is it told what was said
+    known = history.recall(state.talk.said, now.mono) if begins else ()
     link, orders = link_.step(link, event, now, settings.link, known)
     talk, more = conversation.step(state.talk, event, now, settings.talk)
     after = replace(state, link=link, talk=talk)
@@ -182,7 +183,7 @@ def _rotate(state: State, now: Instant, settings: Settings) -> Step:
     used = state.talk.sent_at >= link.ready_at
     talk = state.talk if busy else replace(state.talk, unclaimed=())
     talk, lost = endings.lose_session(talk if used else _rested(talk), ROTATED, now, settings.talk)
-    link, orders = (link_.rotate if used else link_.rest)(link, now.mono, settings.link)
+    link, orders = link_.rotate(link, now.mono, settings.link) if used else link_.rest(link)
     return replace(state, link=link, talk=talk), (*lost, *orders)
 
 

@@ -205,9 +205,16 @@ def interrupt(talk: Talk, now: float, *, cancel: bool) -> Step:
         answer = turn.answer
         if not turn.ended or answer is None or answer.is_over or answer.interrupted:
             continue
-        if cancel and turn.is_responding:
-            orders.append(cmd.CancelResponse(answer.response_id))
-        if answer.sounding:
-            orders.append(cmd.FlushPlayout(answer.response_id))
+        orders += silenced(turn, answer, cancel=cancel)
         talk = put_answer(talk, turn, replace(answer, interrupted=True), now)
     return talk, tuple(orders)
+
+
+def silenced(turn: Turn, answer: Answer, *, cancel: bool) -> list[cmd.Command]:
+    """The orders after which nothing more of an answer comes or is played."""
+    orders: list[cmd.Command] = []
+    if cancel and turn.is_responding:
+        orders.append(cmd.CancelResponse(answer.response_id))
+    if answer.sounding:
+        orders.append(cmd.FlushPlayout(answer.response_id))
+    return orders

@@ -21,6 +21,7 @@ from satellite.logic.talk import (
     is_past,
     open_turn,
     put,
+    silenced,
     turn_of,
 )
 from satellite.logic.turn import LONGEST_TEXT, SUPERSEDED, Outcome, Turn, abandon
@@ -219,11 +220,7 @@ def _drop(talk: Talk, turn: Turn, settings: TalkSettings) -> Step:
         return put(talk, turn if comes else replace(turn, unanswered="phantom")), ()
     if answer.is_over or answer.interrupted:
         return put(talk, turn), ()
-    orders: list[cmd.Command] = []
-    if turn.is_responding:
-        orders.append(cmd.CancelResponse(answer.response_id))
-    if answer.sounding:
-        orders.append(cmd.FlushPlayout(answer.response_id))
+    orders = silenced(turn, answer, cancel=True)
     return put(talk, replace(turn, answer=replace(answer, interrupted=True))), tuple(orders)
 
 

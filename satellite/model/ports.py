@@ -5,8 +5,12 @@ Devices (Source, Sink) are owned by one thread each: only that thread calls them
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+OnClose = Callable[[Callable[[], None]], None]
+"""Takes what ends a wait at once, should the connection be closed meanwhile."""
 
 
 class Source(Protocol):

@@ -130,14 +130,13 @@ class Decoder:
 
     def _in_context(self, event: ev.ServerEvent, kind: str) -> ev.ServerEvent:
         match event:
-            case ev.ServerError(kind, code, message, param):
-                code, param = self._name(code), self._name(param)
+            case ev.ServerError():
                 return replace(
                     event,
-                    kind=self._name(kind) or "",
-                    code=code,
-                    message=self._plain(message, LONGEST_MESSAGE),
-                    param=param,
+                    kind=self._plain(event.kind, LONGEST_NAME),
+                    code=self._name(event.code),
+                    message=self._plain(event.message, LONGEST_MESSAGE),
+                    param=self._name(event.param),
                     event_id=self._name(event.event_id),
                 )
             case ev.TranscriptFailed():

@@ -201,6 +201,15 @@ def is_found(run: Callable[[int], None], seeds: range) -> bool:
     return False
 
 
+def talking(**options: Any) -> Callable[[int], None]:
+    """A faulty conversation that must settle; every other one in half duplex, if not said."""
+
+    def run(seed: int) -> None:
+        settled(conversation(seed, **{"half_duplex": seed % 2 == 0, "faulty": True, **options}))
+
+    return run
+
+
 def named(plant: Plant) -> str:
     return plant.__name__
 
@@ -208,10 +217,7 @@ def named(plant: Plant) -> str:
 @pytest.mark.parametrize("plant", HEARD, ids=named)
 def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
-    assert is_found(
-        lambda seed: settled(conversation(seed, half_duplex=seed % 2 == 0, faulty=True)),
-        range(100, 180),
-    )
+    assert is_found(talking(), range(100, 180))
 
 
 @pytest.mark.parametrize("plant", COMMITTED, ids=named)
@@ -219,13 +225,7 @@ def test_a_planted_bug_is_found_where_we_end_the_turns(
     plant: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
-    session = SESSIONS["manual"]
-    assert is_found(
-        lambda seed: settled(
-            conversation(seed, half_duplex=seed % 2 == 0, faulty=True, session=session)
-        ),
-        range(100, 180),
-    )
+    assert is_found(talking(session=SESSIONS["manual"]), range(100, 180))
 
 
 @pytest.mark.parametrize("plant", TOOLS, ids=named)
@@ -234,10 +234,7 @@ def test_a_planted_bug_is_found_where_tools_are_called(
 ) -> None:
     plant(monkeypatch)
     faults = Faults(call_tool=0.5, lose_tool=0.5)
-    assert is_found(
-        lambda seed: settled(conversation(seed, half_duplex=True, faulty=True, faults=faults)),
-        range(100, 120),
-    )
+    assert is_found(talking(half_duplex=True, faults=faults), range(100, 120))
 
 
 @pytest.mark.parametrize("plant", SHORT, ids=named)
