@@ -103,32 +103,46 @@ class Core:
 
     def _carry_out(self, orders: tuple[cmd.Command, ...]) -> None:
         for order in orders:
-            match order:
-                case cmd.Publish(record):
-                    self._publish(record)
-                case cmd.HoldGate() | cmd.ShutGate() | cmd.PauseRecording():
-                    self._outside.capture.put(order)
-                case cmd.Play() | cmd.EndPlay() | cmd.FlushPlayout():
-                    self._outside.playback.put(order)
-                case cmd.Connect() | cmd.Disconnect():
-                    self._connect(order)
-                case cmd.AnnounceOnline():
-                    self._outside.bus.publish(mqtt.status(self._wire.base_topic, mqtt.ONLINE))
-                case cmd.Exit(code):
-                    self._exit = code
-                case cmd.RunTool(call):
-                    output = self._outside.run_tool(call, self._outside.clock().wall)
-                    self._inbox.post(ev.ToolDone(call.call_id, output))
-                case cmd.Restart():
-                    raise AssertionError("the step function turns Restart into other orders")
-                case _:
-                    self._send_to_server(order)
+            if isinstance(order, cmd.CaptureCommand):
+                self._outside.capture.put(order)
+            elif isinstance(order, cmd.PlaybackCommand):
+                self._outside.playback.put(order)
+            elif isinstance(order, cmd.LinkCommand):
+                self._send_to_server(order)
+            elif isinstance(order, cmd.HouseCommand):
+                self._tell_house(order)
+            else:
+                self._act(order)
 
-    def _connect(self, order: cmd.Connect | cmd.Disconnect) -> None:
-        if isinstance(order, cmd.Connect):
-            self._outside.link.connect(order.link)
-        else:
-            self._outside.link.disconnect()
+    def _act(
+        self, order: cmd.Connect | cmd.Disconnect | cmd.Restart | cmd.RunTool | cmd.Exit
+    ) -> None:
+        match order:
+            case cmd.Connect(link):
+                self._outside.link.connect(link)
+            case cmd.Disconnect():
+                self._outside.link.disconnect()
+            case cmd.RunTool(call):
+                output = self._outside.run_tool(call, self._outside.clock().wall)
+                self._inbox.post(ev.ToolDone(call.call_id, output))
+            case cmd.Exit(code):
+                self._exit = code
+            case cmd.Restart():
+                raise AssertionError("the step function turns Restart into other orders")
+
+    def _tell_house(self, order: cmd.HouseCommand) -> None:
+        bus, base_topic = self._outside.bus, self._wire.base_topic
+        match order:
+            case cmd.Publish(record):
+                self._publish(record)
+            case cmd.Keep(name, value):
+                bus.keep(name, value)
+            case cmd.Replay(since, most, reply):
+                bus.replay(since, most, reply)
+            case cmd.AnnounceOnline():
+                bus.publish(mqtt.status(base_topic, mqtt.ONLINE))
+            case cmd.Answer() | cmd.AnnounceEntities() | cmd.AnnounceWake():
+                pass  # nobody orders it yet
 
     def _send_to_server(self, order: cmd.LinkCommand) -> None:
         event_id = f"m{next(self._messages)}"

@@ -24,6 +24,7 @@ from satellite.errors import SetupError
 from satellite.inbox import Post
 from satellite.model import events as ev
 from satellite.model.ports import Message
+from satellite.model.requests import Reply
 
 KEEPALIVE_S: Final = 15
 MOST_QUEUED: Final = 100  # paho's own bound is none: 1 MB an hour without a broker
@@ -92,7 +93,7 @@ class MqttLink:
 
     def publish(self, message: Message) -> None:
         """Send one message; without a connection at most MOST_QUEUED of the queued ones wait."""
-        if not message.queued and not self._up:
+        if message.seq is None and not self._up:
             return
         payload = message.payload
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -102,6 +103,12 @@ class MqttLink:
         info = self._client.publish(message.topic, payload, message.qos, message.retain, properties)
         if info.rc == paho.MQTT_ERR_QUEUE_SIZE:
             self._complain(f"the broker is away and {MOST_QUEUED} messages wait; one was dropped")
+
+    def keep(self, name: str, value: object) -> None:
+        """Nothing is remembered yet."""
+
+    def replay(self, since: int, most: int, reply: Reply | None) -> None:
+        """Nothing is told again yet."""
 
     def stop(self, timeout_s: float) -> None:
         """Say the will ourselves, because an orderly end suppresses it; then end."""

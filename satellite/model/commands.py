@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from satellite.model.events import ToolCall
-from satellite.model.records import Record
-from satellite.model.session import Session
+from satellite.model.records import Record, Result
+from satellite.model.requests import Reply
+from satellite.model.session import Activation, Session
 
-# --- to the Realtime link ----------------------------------------------------------------------
+# --- to the Realtime link ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ LinkCommand = (
 )
 
 
-# --- to the capture thread ---------------------------------------------------------------------
+# --- to the capture thread -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +151,36 @@ class PauseRecording:
     on: bool
 
 
-CaptureCommand = HoldGate | ShutGate | PauseRecording
+@dataclass(frozen=True, slots=True)
+class MuteMic:
+    """Give the microphone back to the system, MicClosed follows; or open it again."""
+
+    on: bool
 
 
-# --- to the playback thread --------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class OpenGate:
+    """Hear what is said now, whatever the activation; or stop to, where nobody speaks.
+
+    ``for_s``: as long as nobody speaks.
+    """
+
+    on: bool
+    for_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SetEars:
+    """From now on: webrtcvad's ``aggressiveness`` 0 to 3, and what opens the gate."""
+
+    aggressiveness: int
+    activation: Activation
+
+
+CaptureCommand = HoldGate | ShutGate | PauseRecording | MuteMic | OpenGate | SetEars
+
+
+# --- to the playback thread ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +207,17 @@ class FlushPlayout:
     response_id: str
 
 
-PlaybackCommand = Play | EndPlay | FlushPlayout
+@dataclass(frozen=True, slots=True)
+class SetVolume:
+    """Loudness in percent, from the next slice on."""
+
+    percent: int
 
 
-# --- to the tools ------------------------------------------------------------------------------
+PlaybackCommand = Play | EndPlay | FlushPlayout | SetVolume
+
+
+# --- to the tools --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +227,27 @@ class RunTool:
     call: ToolCall
 
 
-# --- to MQTT and to the program ----------------------------------------------------------------
+# --- to the outbox: what must last ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Remember a value by name over restarts; None forgets it. ``value`` is JSON's kinds."""
+
+    name: str
+    value: object = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Tell again what was published with ``since`` and later as its ``seq``."""
+
+    since: int
+    most: int
+    reply: Reply | None
+
+
+# --- to MQTT and to the program ------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +258,29 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """Tell whoever asked what became of it: on the topic for all, and where they wait."""
+
+    result: Result
+    reply: Reply | None
+
+
+@dataclass(frozen=True, slots=True)
 class AnnounceOnline:
     """Publish the birth message."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnounceEntities:
+    """Tell Home Assistant which entities we have."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnounceWake:
+    """Tell automations that a wake word was heard."""
+
+
+HouseCommand = Keep | Replay | Publish | Answer | AnnounceOnline | AnnounceEntities | AnnounceWake
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +298,6 @@ Command = (
     | CaptureCommand
     | PlaybackCommand
     | RunTool
-    | Publish
-    | AnnounceOnline
+    | HouseCommand
     | Exit
 )

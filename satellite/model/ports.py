@@ -6,8 +6,10 @@ Devices (Source, Sink) are owned by one thread each: only that thread calls them
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from satellite.model.requests import Reply
 
 OnClose = Callable[[Callable[[], None]], None]
 """Takes what ends a wait at once, should the connection be closed meanwhile."""
@@ -79,22 +81,31 @@ class RealtimeLink(Protocol):
 class Message:
     """One publication. ``expiry_s`` is the MQTT 5 message expiry, None for never.
 
-    ``queued``: it waits while the broker is away; a state does not, the present one is sent anew.
+    ``seq``: it is kept on disk and waits until somebody has it; one without is a state, of which
+    only the present one is worth sending, or not worth waiting for. ``correlation`` is what a
+    requester gave us to know the answer by.
     """
 
     topic: str
-    payload: bytes
+    payload: bytes = field(repr=False)
     qos: int
     retain: bool
     expiry_s: int | None
-    queued: bool
+    seq: int | None = None
+    correlation: bytes | None = field(default=None, repr=False)
 
 
 class Bus(Protocol):
-    """The MQTT connection. All methods return at once."""
+    """MQTT, and what must outlast us. All methods return at once."""
 
     def publish(self, message: Message) -> None:
-        """Send one message; without a connection it waits if ``queued``, else it is dropped."""
+        """Send one message; without a connection it waits on disk if it has a ``seq``."""
+
+    def keep(self, name: str, value: object) -> None:
+        """Remember a value of JSON's kinds over restarts; None forgets it."""
+
+    def replay(self, since: int, most: int, reply: Reply | None) -> None:
+        """Tell again what has ``since`` or more as its ``seq``."""
 
 
 class Mailbox(Protocol):

@@ -8,9 +8,11 @@ here shows a text in its ``repr``.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+
+from satellite.model.session import Activation
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,10 +41,20 @@ class State(Record, frozen=True, kw_only=True):
     """What the satellite does now. Retained; sent on each change and on each connect."""
 
     state: Literal[
-        "starting", "connecting", "idle", "listening", "thinking", "speaking", "offline", "error"
+        "starting",
+        "connecting",
+        "idle",
+        "listening",
+        "thinking",
+        "speaking",
+        "muted",
+        "offline",
+        "error",
     ]
     since: str
     turn_id: str | None = None
+    muted: bool = False
+    """True while the microphone is closed on a person's order."""
     problems: tuple[Problem, ...] = ()
 
 
@@ -52,7 +64,7 @@ class Envelope(Record, frozen=True, kw_only=True):
     id: str
     """Unique for ever; a consumer that sees it twice drops the second."""
     seq: int
-    """Grows by one with each record of a turn since the daemon started; a gap is a loss."""
+    """Grows by one with each record of a turn, over restarts too; a gap is a loss."""
     turn_id: str
     device_id: str
     ts: str
@@ -66,6 +78,8 @@ class Transcript(Envelope, frozen=True, kw_only=True):
     """final: words; empty: heard, no words; failed: given up; missing: never came in time."""
     item_id: str
     text: str
+    truncated: bool = False
+    """True where more was said than a message may hold."""
     language: str | None = None
     """The language that was asked for, if any."""
     confidence: float | None = None
@@ -82,6 +96,8 @@ class Response(Envelope, frozen=True, kw_only=True):
     event_type: Literal["completed", "cancelled", "incomplete", "failed"]
     text: str
     """Everything that was generated."""
+    truncated: bool = False
+    """True where more was generated than a message may hold."""
     interrupted: bool = False
     """True where the user spoke before the answer had been heard to its end."""
     spoken_text: str | None = None
@@ -109,6 +125,8 @@ class TurnRecord(Envelope, frozen=True, kw_only=True):
 
     event_type: Literal["answered", "interrupted", "unanswered", "transcribed", "failed"]
     """transcribed: in a session that only writes down."""
+    source: Literal["voice", "ask", "say"] = "voice"
+    """Who began it: a person who spoke; a text that was asked, or said, over MQTT."""
     item_id: str | None = None
     transcript: str | None = None
     """What the user said; null where no transcript came."""
@@ -135,3 +153,113 @@ class TurnRecord(Envelope, frozen=True, kw_only=True):
     """False where the server's counts leave room."""
     reason: str | None = None
     """Why it failed or was not answered."""
+
+
+class Partial(Record, frozen=True, kw_only=True):
+    """What has been understood so far of what the user is saying, or has just said."""
+
+    turn_id: str
+    item_id: str
+    device_id: str
+    text: str
+    """All of it so far; replaces the one before."""
+    ts: str
+
+
+class Settings(Record, frozen=True, kw_only=True):
+    """What can be changed while it runs, as it is now. Retained."""
+
+    muted: bool
+    volume: int
+    """Percent."""
+    voice: str
+    language: str | None
+    transcription_prompt: str
+    instructions_sha256: str
+    """Of the instructions in UTF-8; they may be longer than a message, and are nobody's affair."""
+    sensitivity: int
+    """0 hears everything, 3 ignores the most noise."""
+    activation: Activation
+    turn_detection: Literal["server_vad", "manual"]
+
+
+class Usage(Record, frozen=True, kw_only=True):
+    """What it costs, by the days and months of the satellite's own time zone. Retained."""
+
+    day: str
+    """Such as 2026-11-21."""
+    month: str
+    """Such as 2026-11."""
+    turns_today: int
+    tokens_today: int
+    sent_today_s: float
+    """Seconds of sound sent to the server."""
+    cost_today_usd: float
+    cost_month_usd: float
+    cost_exact: bool
+    """False where the price of some turn of the month is not known whole."""
+    cap_day_usd: float | None
+    cap_month_usd: float | None
+    ts: str
+
+
+class Diagnostics(Record, frozen=True, kw_only=True):
+    """Once a minute: a reader that hears nothing for three knows that it hangs. Retained."""
+
+    session_connected: bool
+    started_at: str
+    uptime_s: int
+    outbox_depth: int
+    """Messages that nobody has yet."""
+    outbox_oldest_s: float
+    outbox_expired: int
+    """Messages that nobody took in time, since the start; ``replay`` still has them."""
+    mqtt_reconnects: int
+    session_reconnects: int
+    version: str
+    ts: str
+
+
+class Fault(Record, frozen=True, kw_only=True):
+    """Something went wrong; where it lasts it is also a problem of ``state``."""
+
+    event_type: Literal["error", "warning"]
+    code: str
+    message: str
+    fix: str
+    device_id: str
+    ts: str
+
+
+class ToolCall(Record, frozen=True, kw_only=True):
+    """The assistant wants something done; the answer goes to ``tool/result``."""
+
+    call_id: str
+    turn_id: str
+    device_id: str
+    name: str
+    arguments: dict[str, Any]
+    deadline: str
+    """An answer after it is not heard."""
+    ts: str
+
+
+class Result(Record, frozen=True, kw_only=True):
+    """What became of something that was asked for over MQTT."""
+
+    cmd: str
+    id: str | None
+    """Of the request, where it had one."""
+    status: Literal["accepted", "done", "rejected", "cancelled", "expired", "failed"]
+    error: str | None = None
+    """Why not, in a sentence."""
+    ts: str
+
+
+class Replayed(Record, frozen=True, kw_only=True):
+    """One record again, as it was published; ``replay`` asks for it."""
+
+    topic: Literal["transcript", "response", "turn"]
+    seq: int
+    record: msgspec.Raw
+    """The same object, byte for byte."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 Kind = Literal["realtime", "transcription"]  # the protocol's words for a session's type
+Activation = Literal["open_mic", "wake_word", "push_to_talk"]  # what opens the gate
 Format = Literal["pcm", "pcmu", "pcma"]  # 24 kHz linear, or 8 kHz G.711 of either law
 
 QUOTE: Final = 12

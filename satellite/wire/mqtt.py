@@ -37,16 +37,17 @@ def encode(record: rec.Record, base_topic: str, *, retain_text: bool) -> Message
     topic = f"{base_topic}/{_TOPICS[type(record)]}"
     payload = msgspec.json.encode(record)
     if isinstance(record, rec.State):
-        return Message(topic, payload, qos=1, retain=True, expiry_s=None, queued=False)
+        return Message(topic, payload, qos=1, retain=True, expiry_s=None)
+    assert isinstance(record, rec.Envelope)
     retained = retain_text and not isinstance(record, rec.TurnRecord)
     expiry_s = None if retained else EVENT_EXPIRY_S
-    return Message(topic, payload, qos=1, retain=retained, expiry_s=expiry_s, queued=True)
+    return Message(topic, payload, qos=1, retain=retained, expiry_s=expiry_s, seq=record.seq)
 
 
 def status(base_topic: str, payload: bytes) -> Message:
     """Birth, will, or the word that goes before an orderly end."""
     topic = f"{base_topic}/{STATUS}"
-    return Message(topic, payload, qos=1, retain=True, expiry_s=None, queued=False)
+    return Message(topic, payload, qos=1, retain=True, expiry_s=None)
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -40,8 +40,8 @@ class Bus:
         return self.events.until(kind, timeout_s)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        expiry, text = (None, False) if retain else (120, True)
-        self.link.publish(Message(topic, payload, 1, retain, expiry, text))
+        expiry, seq = (None, None) if retain else (120, 1)
+        self.link.publish(Message(topic, payload, 1, retain, expiry, seq))
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_texts_that_the_owner_lets_the_broker_keep_wait_too(
     port = free_port()
     one = bus(port)
     one.until(ev.BusDown)
-    kept = Message("satellite/kitchen/transcript", b'{"seq":1}', 1, True, None, queued=True)
+    kept = Message("satellite/kitchen/transcript", b'{"seq":1}', 1, True, None, seq=1)
     one.link.publish(kept)
     mosquitto(port=port)
     one.until(ev.BusUp, 15)

@@ -67,7 +67,7 @@ def test_what_was_said_is_retained_only_on_request_and_expires() -> None:
     record = RECORDS[1]
     message = mqtt.encode(record, "satellite/kitchen", retain_text=False)
     assert message == Message(
-        "satellite/kitchen/transcript", message.payload, 1, False, expiry_s=120, queued=True
+        "satellite/kitchen/transcript", message.payload, 1, False, expiry_s=120, seq=message.seq
     )
     assert mqtt.encode(record, "satellite/kitchen", retain_text=True).retain
     assert not mqtt.encode(RECORDS[4], "satellite/kitchen", retain_text=True).retain
@@ -77,4 +77,4 @@ def test_state_and_status_are_retained() -> None:
     state = mqtt.encode(RECORDS[0], "satellite/kitchen", retain_text=False)
     assert (state.topic, state.retain, state.qos) == ("satellite/kitchen/state", True, 1)
     birth = mqtt.status("satellite/kitchen", mqtt.ONLINE)
-    assert birth == Message("satellite/kitchen/status", b"online", 1, True, None, queued=False)
+    assert birth == Message("satellite/kitchen/status", b"online", 1, True, None)

@@ -1,102 +1,8 @@
-"""Everything that can happen, as facts in the past tense.
-
-Values only: whoever saw the fact builds it, the deciding thread reads it. Instants named ``*_at``
-are monotonic seconds. Events that answer an order carry what the order was about (``link``,
-``response_id``), so that an answer to an old question can be told from one to the present.
-"""
+"""What the Realtime link says: the connection, and what the server said over it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
-from satellite.model.session import Session
-
-# --- from the capture thread -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class GateOpened:
-    """Speech began; ``Heard`` with the pre-roll follows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Sound that the gate let through, contiguous while the gate is open.
-
-    ``speech_ms`` of it were judged speech; ``speech_at`` is when the last such frame ended.
-    """
-
-    pcm: bytes = field(repr=False)
-    speech_ms: int
-    speech_at: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class GateClosed:
-    """The gate shut by itself. ``too_long``: at the utterance limit, not by silence."""
-
-    too_long: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MicReady:
-    """The microphone delivers sound."""
-
-
-@dataclass(frozen=True, slots=True)
-class MicLost:
-    """The microphone cannot be opened or stopped; the capture thread goes on trying."""
-
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingEnded:
-    """The recording that stands in for a microphone is over; silence follows."""
-
-
-# --- from the playback thread ------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PlayoutStarted:
-    """The first sample of a response went to the speaker."""
-
-    response_id: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class PlayoutDrained:
-    """Every sample of a response was played; or, not ``heard``, lost for want of a speaker."""
-
-    response_id: str
-    heard: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class PlayoutFlushed:
-    """Playing stopped on order. ``played_ms`` of item ``item_id`` were heard."""
-
-    response_id: str
-    item_id: str
-    content_index: int
-    played_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpeakerReady:
-    """The speaker plays again."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpeakerLost:
-    """The speaker cannot be opened or stopped; answers are still published."""
-
-    detail: str
-
-
-# --- from the Realtime link: the connection ----------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +19,6 @@ class LinkDown:
     status: int | None = None
     code: int | None = None
     reason: str = ""
-
-
-# --- from the Realtime link: what the server said ----------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +90,14 @@ class TranscriptUsage:
     input_tokens: int | None = None
     output_tokens: int | None = None
     seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptDelta:
+    """A piece of what is understood of ``item_id``, to be appended to the pieces before it."""
+
+    item_id: str
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,54 +206,6 @@ class Ignored:
     type: str
 
 
-# --- from a tool -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ToolDone:
-    """A tool ran, or could not: ``output`` is for the model."""
-
-    call_id: str
-    output: str = field(repr=False)
-
-
-# --- from MQTT, systemd and the clock ----------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class BusUp:
-    """The broker took us in; what it retained may be gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class BusDown:
-    """The broker is away, or refused us; paho goes on trying. ``fix``: what a person can do."""
-
-    detail: str
-    fix: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time passed. ``frame_at`` is when the last frame was captured, None before the first."""
-
-    frame_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeRequested:
-    """A person wants other settings from now on."""
-
-    session: Session
-
-
-@dataclass(frozen=True, slots=True)
-class StopRequested:
-    """A person or systemd wants us to end."""
-
-    signum: int
-
-
 ServerEvent = (
     SessionCreated
     | SessionUpdated
@@ -351,6 +214,7 @@ ServerEvent = (
     | SpeechStopped
     | IdleTimeout
     | InputCommitted
+    | TranscriptDelta
     | UserTranscript
     | TranscriptFailed
     | ResponseCreated
@@ -368,26 +232,3 @@ class FromServer:
 
     link: int
     event: ServerEvent
-
-
-Event = (
-    GateOpened
-    | Heard
-    | GateClosed
-    | MicReady
-    | MicLost
-    | RecordingEnded
-    | PlayoutStarted
-    | PlayoutDrained
-    | PlayoutFlushed
-    | SpeakerReady
-    | SpeakerLost
-    | LinkDown
-    | FromServer
-    | BusUp
-    | BusDown
-    | Tick
-    | ToolDone
-    | ChangeRequested
-    | StopRequested
-)

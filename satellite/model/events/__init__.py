@@ -1,0 +1,137 @@
+"""Everything that can happen, as facts in the past tense.
+
+Values only: whoever saw the fact builds it, the deciding thread reads it. Instants named ``*_at``
+are monotonic seconds. Events that answer an order carry what the order was about (``link``,
+``response_id``), so that an answer to an old question can be told from one to the present.
+"""
+
+from __future__ import annotations
+
+from satellite.model.events.devices import (
+    GateClosed,
+    GateOpened,
+    Heard,
+    MicClosed,
+    MicLost,
+    MicReady,
+    PlayoutDrained,
+    PlayoutFlushed,
+    PlayoutStarted,
+    RecordingEnded,
+    SpeakerLost,
+    SpeakerReady,
+    Woke,
+)
+from satellite.model.events.house import (
+    Asked,
+    BusDown,
+    BusUp,
+    ChangeRequested,
+    HouseUp,
+    Misasked,
+    OutboxNoted,
+    StopRequested,
+    Tick,
+    ToolDone,
+)
+from satellite.model.events.server import (
+    AudioDelta,
+    FromServer,
+    IdleTimeout,
+    Ignored,
+    InputCommitted,
+    LinkDown,
+    RateLimits,
+    ResponseCreated,
+    ResponseDone,
+    ServerError,
+    ServerEvent,
+    SessionCreated,
+    SessionUpdated,
+    SpeechStarted,
+    SpeechStopped,
+    TextDelta,
+    ToolCall,
+    TranscriptDelta,
+    TranscriptFailed,
+    TranscriptUsage,
+    Usage,
+    UserTranscript,
+)
+
+Event = (
+    GateOpened
+    | Heard
+    | GateClosed
+    | MicReady
+    | MicLost
+    | RecordingEnded
+    | MicClosed
+    | Woke
+    | PlayoutStarted
+    | PlayoutDrained
+    | PlayoutFlushed
+    | SpeakerReady
+    | SpeakerLost
+    | LinkDown
+    | FromServer
+    | ToolDone
+    | BusUp
+    | BusDown
+    | Tick
+    | ChangeRequested
+    | StopRequested
+    | Asked
+    | Misasked
+    | HouseUp
+    | OutboxNoted
+)
+
+__all__ = [
+    "Asked",
+    "AudioDelta",
+    "BusDown",
+    "BusUp",
+    "ChangeRequested",
+    "Event",
+    "FromServer",
+    "GateClosed",
+    "GateOpened",
+    "Heard",
+    "HouseUp",
+    "IdleTimeout",
+    "Ignored",
+    "InputCommitted",
+    "LinkDown",
+    "MicClosed",
+    "MicLost",
+    "MicReady",
+    "Misasked",
+    "OutboxNoted",
+    "PlayoutDrained",
+    "PlayoutFlushed",
+    "PlayoutStarted",
+    "RateLimits",
+    "RecordingEnded",
+    "ResponseCreated",
+    "ResponseDone",
+    "ServerError",
+    "ServerEvent",
+    "SessionCreated",
+    "SessionUpdated",
+    "SpeakerLost",
+    "SpeakerReady",
+    "SpeechStarted",
+    "SpeechStopped",
+    "StopRequested",
+    "TextDelta",
+    "Tick",
+    "ToolCall",
+    "ToolDone",
+    "TranscriptDelta",
+    "TranscriptFailed",
+    "TranscriptUsage",
+    "Usage",
+    "UserTranscript",
+    "Woke",
+]

@@ -1,0 +1,96 @@
+"""What the capture and the playback thread say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class GateOpened:
+    """Speech began; ``Heard`` with the pre-roll follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Sound that the gate let through, contiguous while the gate is open.
+
+    ``speech_ms`` of it were judged speech; ``speech_at`` is when the last such frame ended.
+    """
+
+    pcm: bytes = field(repr=False)
+    speech_ms: int
+    speech_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GateClosed:
+    """The gate shut by itself. ``too_long``: at the utterance limit, not by silence."""
+
+    too_long: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MicReady:
+    """The microphone delivers sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicLost:
+    """The microphone cannot be opened or stopped; the capture thread goes on trying."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEnded:
+    """The recording that stands in for a microphone is over; silence follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicClosed:
+    """The microphone was given back to the system, as ordered: nobody can hear by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """A wake word was heard; what follows is for the satellite."""
+
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutStarted:
+    """The first sample of a response went to the speaker."""
+
+    response_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutDrained:
+    """Every sample of a response was played; or, not ``heard``, lost for want of a speaker."""
+
+    response_id: str
+    heard: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutFlushed:
+    """Playing stopped on order. ``played_ms`` of item ``item_id`` were heard."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+    played_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerReady:
+    """The speaker plays again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerLost:
+    """The speaker cannot be opened or stopped; answers are still published."""
+
+    detail: str
