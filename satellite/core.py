@@ -21,6 +21,7 @@ from satellite.model import events as ev
 from satellite.model import ports
 from satellite.model import records as rec
 from satellite.model.audio import Instant
+from satellite.model.requests import Reply
 from satellite.wire import mqtt, realtime
 
 HEARTBEAT_S: Final = 1.0  # evidence is never judged later than this
@@ -141,7 +142,11 @@ class Core:
                 bus.replay(since, most, reply)
             case cmd.AnnounceOnline():
                 bus.publish(mqtt.status(base_topic, mqtt.ONLINE))
-            case cmd.Answer() | cmd.AnnounceEntities() | cmd.AnnounceWake():
+            case cmd.Answer(result, reply):
+                self._answer(result, reply)
+            case cmd.AnnounceWake():
+                bus.publish(mqtt.wake(base_topic))
+            case cmd.AnnounceEntities():
                 pass  # nobody orders it yet
 
     def _send_to_server(self, order: cmd.LinkCommand) -> None:
@@ -159,6 +164,14 @@ class Core:
         self._outside.bus.publish(
             mqtt.encode(record, wire.base_topic, retain_text=wire.retain_text)
         )
+
+    def _answer(self, result: rec.Result, reply: Reply | None) -> None:
+        base_topic = self._wire.base_topic
+        message = mqtt.encode(result, base_topic, retain_text=False)
+        self._outside.bus.publish(message)
+        own = mqtt.answer(message, reply, base_topic) if reply is not None else None
+        if own is not None:
+            self._outside.bus.publish(own)
 
     def _log_error(self, error: ev.ServerError) -> None:
         """The first of a kind is a warning; without the server's words, which may quote ours."""

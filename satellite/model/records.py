@@ -134,6 +134,8 @@ class TurnRecord(Envelope, frozen=True, kw_only=True):
     """True where there is reason to doubt that a person said it."""
     response: str | None = None
     """What the assistant answered; null where no answer came."""
+    truncated: bool = False
+    """True where one of the two was longer than a message may hold."""
     tools: tuple[str, ...] = ()
     """Names of the tools that the assistant called, in order."""
     speech_s: float = 0.0
@@ -163,6 +165,8 @@ class Partial(Record, frozen=True, kw_only=True):
     device_id: str
     text: str
     """All of it so far; replaces the one before."""
+    truncated: bool = False
+    """True where there is more than a message may hold."""
     ts: str
 
 
