@@ -7,7 +7,12 @@ decided by ``logic``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
+
+SENSITIVITIES: Final = ("very high", "high", "normal", "low")
+"""For people: at its place in the tuple is the aggressiveness, 0 hears everything, 3 the least."""
+AUTO: Final = "auto"
+"""As a language: whichever the recogniser hears."""
 
 Setting = Literal[
     "volume",
