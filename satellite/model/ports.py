@@ -95,6 +95,24 @@ class Message:
     correlation: bytes | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One message that the broker handed to us, as it came; nothing of it is checked yet.
+
+    ``retain``: the broker had kept it, it may be old. ``reply`` is the response topic, and what to
+    know the answer by, where the sender gave one.
+    """
+
+    topic: str
+    payload: bytes = field(repr=False)
+    retain: bool = False
+    reply: Reply | None = None
+
+
+OnMessage = Callable[[Incoming], None]
+"""Called in the MQTT thread; returns soon and never raises."""
+
+
 class Bus(Protocol):
     """MQTT, and what must outlast us. All methods return at once."""
 
