@@ -13,7 +13,7 @@ import threading
 from array import array
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -140,15 +140,15 @@ class Playback:
             playout.written = 0
         head, rest = piece.pcm[:SLICE_BYTES], piece.pcm[SLICE_BYTES:]
         if rest:
-            left = cmd.Play(piece.response_id, piece.item_id, piece.content_index, rest)
-            playout.queue.appendleft(left)
+            playout.queue.appendleft(replace(piece, pcm=rest))
         if not self._open:
             self._sink.open()
             self._open = True
         if not playout.started:
             playout.started = True
             self._post(ev.PlayoutStarted(playout.response_id, self._clock()))
-        self._sink.write(scaled(head, self._volume))
+        volume = self._volume if piece.volume is None else piece.volume
+        self._sink.write(scaled(head, volume))
         playout.written += len(head)
         if self._broken:
             self._broken = False

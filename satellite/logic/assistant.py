@@ -16,6 +16,7 @@ from satellite.logic.talk import (
     Step,
     Talk,
     TalkSettings,
+    asking,
     begin,
     open_turn,
     put,
@@ -44,25 +45,35 @@ LONGEST_RETRY_S: Final = 10.0  # nobody waits longer for an answer
 PASSING: Final = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded", "server_error"})
 
 
-def on_created(talk: Talk, response_id: str, now: float, settings: TalkSettings) -> Step:
+def on_created(
+    talk: Talk, response_id: str, now: float, settings: TalkSettings, name: str | None = None
+) -> Step:
     """An answer begins; one that nobody wants any more is stopped at once."""
     if turn_with(talk, response_id) is not None:
         return talk, ()
-    talk, turn = _waiting_for_it(talk, now, settings)
-    went_on = settings.session.manual and turn is not talk.turns[-1]
+    if name is not None and not any(t.turn_id == name and t.wants_answer for t in talk.turns):
+        return remember(talk, response_id), (cmd.CancelResponse(response_id),)
+    talk, turn = _waiting_for_it(talk, now, settings, name)
+    went_on = settings.session.manual and turn is not talk.turns[-1] and turn.source == "voice"
     speaks = open_turn(talk) is not None or speaks_untold(talk, settings)
-    unwanted = turn.dropped or went_on or speaks
-    answer = Answer(response_id, interrupted=unwanted, deadline=now + STALL_S)
+    unwanted = turn.dropped or turn.stopped is not None or went_on or speaks
+    answer = Answer(response_id, interrupted=unwanted, deadline=now + STALL_S, cut=turn.stopped)
     talk = put(talk, replace(turn, answer=answer))
     return talk, (cmd.CancelResponse(response_id),) if unwanted else ()
 
 
-def _waiting_for_it(talk: Talk, now: float, settings: TalkSettings) -> tuple[Talk, Turn]:
+def _waiting_for_it(
+    talk: Talk, now: float, settings: TalkSettings, name: str | None
+) -> tuple[Talk, Turn]:
     """A new response belongs to the turn that it was asked for.
 
-    Where the server ends the turns, that is the newest that nobody answered.
+    Where the server ends the turns, that is the newest that nobody answered; a text to be said
+    has the response of its name, or, of a server that tells no names, the one that is left.
     """
-    waiting = [t for t in talk.turns if t.wants_answer]
+    texts = [t for t in talk.turns if t.wants_answer and t.source == "say"]
+    waiting = [t for t in talk.turns if t.wants_answer and t.source != "say"]
+    if texts and (name is not None or not waiting):
+        return talk, next((t for t in texts if t.turn_id == name), texts[0])
     asked = [t for t in waiting if t.asked_at is not None] if settings.session.manual else []
     if not waiting:
         talk, turn = begin(talk, None, now, settings)
@@ -97,7 +108,7 @@ def on_audio(talk: Talk, delta: ev.AudioDelta, now: float, settings: TalkSetting
     if answer.interrupted or answer.status is not None:
         return talk, orders
     answer = add_audio(answer, delta)
-    play = cmd.Play(response_id, delta.item_id, delta.content_index, delta.pcm)
+    play = cmd.Play(response_id, delta.item_id, delta.content_index, delta.pcm, turn.volume)
     if answer.audio_ms <= LONGEST_ANSWER_MS and len(answer.received) <= MOST_PARTS:
         return put_answer(talk, turn, answer, now), (play,)
     cut = replace(answer, status="incomplete", reason="too_long")
@@ -108,14 +119,16 @@ def on_audio(talk: Talk, delta: ev.AudioDelta, now: float, settings: TalkSetting
 def on_done(talk: Talk, done: ev.ResponseDone, now: float, settings: TalkSettings) -> Step:
     """The server is done with an answer; a tool may have to run, or it must be asked again."""
     if done.status != "cancelled" and any(t.wants_answer for t in talk.turns):
-        talk, _ = on_created(talk, done.response_id, now, settings)  # if we were not told of it
+        talk, _ = on_created(talk, done.response_id, now, settings, done.name)  # if not told of it
     turn = turn_with(talk, done.response_id)
     if turn is None:  # one we never heard of: what may still come of it is late
         return remember(talk, done.response_id), ()
     if turn.answer is None or turn.answer.status is not None:
         return talk, ()  # the end of an answer that was given up
-    answer = replace(turn.answer, status=done.status, reason=done.reason, usage=done.usage)
-    calls = done.calls if done.status == "completed" and not turn.dropped else ()
+    reason = turn.answer.cut or done.reason
+    answer = replace(turn.answer, status=done.status, reason=reason, usage=done.usage)
+    heeded = not (turn.dropped or turn.stopped or turn.source == "say")
+    calls = done.calls if done.status == "completed" and heeded else ()
     talk, orders = calling.begin(talk, _retried(talk, turn, answer, now), calls, now)
     turn = turn_with(talk, done.response_id) or turn
     talk = put_answer(talk, turn, answer, now)
@@ -143,7 +156,7 @@ def ask_again(talk: Talk, now: float) -> Step:
             talk = put(talk, replace(turn, retry_at=None))
             continue
         again = replace(turn, earlier=(turn.answer,), answer=None, retry_at=None, asked_at=now)
-        return put(talk, again), (cmd.CreateResponse(),)
+        return put(talk, again), (asking(turn),)
     return talk, ()
 
 
@@ -180,12 +193,12 @@ def on_flushed(talk: Talk, event: ev.PlayoutFlushed, now: float) -> Step:
     if turn is None or turn.answer is None:
         return talk, ()
     answer = flushed(turn.answer, event.item_id, event.played_ms)
+    if turn.gone or turn.source == "say":  # no conversation has it
+        return put_answer(talk, turn, answer, now), ()
     heard = min(event.played_ms, received_ms(answer, event.item_id))
     orders: list[cmd.Command] = []
     if heard > 0:
         orders.append(cmd.TruncateItem(event.item_id, event.content_index, heard))
-    if turn.gone:  # its session knows nothing of it any more
-        return put_answer(talk, turn, answer, now), ()
     items = list(dict.fromkeys(item for item, _, _ in answer.received))
     unheard = items[items.index(event.item_id) :] if event.item_id in items else []
     orders += [cmd.DeleteItem(item) for item in unheard if item != event.item_id or heard == 0]

@@ -77,7 +77,7 @@ def finish(talk: Talk, now: float) -> Step:
         answer = turn.answer
         if not turn.calls or answer is None or not answer.is_over:
             continue
-        user_went_on = turn is not talk.turns[-1]
+        user_went_on = turn is not talk.turns[-1] or turn.stopped is not None
         if not user_went_on and any(call.output is None for call in turn.calls):
             continue
         orders += [cmd.AddToolOutput(c.call.call_id, c.output or WENT_ON) for c in turn.calls]
@@ -85,7 +85,7 @@ def finish(talk: Talk, now: float) -> Step:
         after = replace(turn, calls=(), earlier=(*turn.earlier, answer), answer=None)
         after = replace(after, told_answer=False, asked_at=now)
         if user_went_on:  # that turn will be answered
-            after = replace(after, unanswered=SUPERSEDED)
+            after = replace(after, unanswered=turn.stopped or SUPERSEDED)
         elif rounds > MOST_ROUNDS:
             after = replace(after, unanswered="tool_loop")
         else:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from satellite.logic import assistant, calling, history, overdue, report, user
+from satellite.logic import assistant, calling, history, overdue, report, speech, user
 from satellite.logic.talk import (
     Step,
     Talk,
@@ -89,6 +89,8 @@ def _on_server(talk: Talk, said: ev.ServerEvent, now: float, settings: TalkSetti
             return user.on_failed_transcript(talk, said, now), ()
         case ev.ServerError(code="input_audio_buffer_commit_empty"):
             return user.on_refused_commit(talk), ()
+        case ev.ServerError(event_id=str()):
+            return speech.on_refused(talk, said), ()
         case ev.RateLimits(reset_s):
             return replace(talk, reset_s=reset_s), ()
         case _:
@@ -104,8 +106,8 @@ def _on_answer(talk: Talk, said: ev.ServerEvent, now: float, settings: TalkSetti
             | ev.ResponseDone(response_id)
         ) if is_past(talk, response_id):
             return talk, ()
-        case ev.ResponseCreated(response_id):
-            return assistant.on_created(talk, response_id, now, settings)
+        case ev.ResponseCreated(response_id, name):
+            return assistant.on_created(talk, response_id, now, settings, name)
         case ev.AudioDelta():
             return assistant.on_audio(talk, said, now, settings)
         case ev.TextDelta():
@@ -140,7 +142,7 @@ def settle(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
         talk = put(replace(talk, counted=counted), after)
         if after.is_over:
             talk = replace(talk, said=history.remember(talk.said, after, now.mono))
-            talk = retire(talk, after)
+            talk = speech.note_end(retire(talk, after), after)
         orders += [cmd.Publish(record) for record in records]
     return talk, tuple(orders)
 

@@ -89,7 +89,7 @@ def _state(health: Health, talk: Talk, link: Link) -> str:
         return "offline"
     if any(not t.ended for t in talk.turns):
         return "listening"
-    if talk.turns:
+    if any(t.stopped is None for t in talk.turns):
         return "thinking"
     if talk.gate_open and not talk.discarding:
         return "listening"

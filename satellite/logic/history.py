@@ -20,7 +20,7 @@ OLDEST_S: Final = 600.0
 def remember(said: tuple[Said, ...], turn: Turn, now: float) -> tuple[Said, ...]:
     """Add the words of a turn that is over; what nobody said is not told, nor its answer."""
     fresh: list[Said] = []
-    if turn.suspect:
+    if turn.suspect or turn.source == "say":  # what is announced is beside the conversation
         return said
     if turn.outcome == "final" and turn.transcript:
         fresh.append(Said("user", turn.transcript[:MOST_CHARACTERS], now))

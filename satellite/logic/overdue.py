@@ -62,8 +62,9 @@ def watch(turn: Turn, room: Room, now: float, *, user_went_on: bool) -> Watched:
 def _watch_for_answer(
     turn: Turn, room: Room, now: float, since: float, *, user_went_on: bool
 ) -> Watched:
-    if turn.dropped:  # an answer that comes all the same must still be known
-        return (replace(turn, unanswered="phantom") if now - since > ANSWER_S else turn), ()
+    if turn.dropped or turn.stopped:  # an answer that comes all the same must still be known
+        why = turn.stopped or "phantom"
+        return (replace(turn, unanswered=why) if now - since > ANSWER_S else turn), ()
     if turn.nudges == 2 and turn.committed and now > turn.deadline and not room.responding:
         return replace(nudged(turn, 3, now), asked_at=now), (cmd.CreateResponse(),)
     if turn.utterance is not None and turn.asked_at is None and room.responding:
@@ -72,7 +73,10 @@ def _watch_for_answer(
         return turn, ()
     if user_went_on:
         return replace(turn, unanswered=SUPERSEDED), ()
-    return replace(turn, unanswered="timeout"), (cmd.Restart("the server gave no answer"),)
+    late = replace(turn, unanswered="timeout")
+    if turn.source == "say":  # not every server knows such a thing
+        return late, ()
+    return late, (cmd.Restart("the server gave no answer"),)
 
 
 def _watch_open(turn: Turn, room: Room, now: float) -> Watched:

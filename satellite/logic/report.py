@@ -57,7 +57,9 @@ class Counted:
 
 
 Ending = Literal["answered", "interrupted", "unanswered", "transcribed", "failed"]
-_NOT_OWED: Final = frozenset({SUPERSEDED, "phantom", "nothing_heard"})
+_NOT_OWED: Final = frozenset(
+    {SUPERSEDED, "phantom", "nothing_heard", "only_told", "cancelled", "overruled"}
+)
 
 
 class _Envelope(TypedDict):
@@ -159,6 +161,7 @@ def _turn(
     return rec.TurnRecord(
         **envelope,
         event_type=_ending(turn),
+        source=turn.source,
         item_id=turn.item_id,
         transcript=None if turn.dropped else turn.transcript,
         suspect=turn.suspect,

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from satellite.logic import conversation, endings, history, rotation
+from satellite.logic import conversation, endings, history, rotation, speech
 from satellite.logic import health as health_
 from satellite.logic import link as link_
 from satellite.logic import talk as talk_
 from satellite.logic.change import Settled
 from satellite.logic.health import Health
 from satellite.logic.link import Link, LinkSettings, Phase
+from satellite.logic.refusal import Again
 from satellite.logic.talk import Talk, TalkSettings
 from satellite.model import commands as cmd
 from satellite.model import events as ev
@@ -72,7 +73,7 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
             after, orders = _hear(state, event, now, settings)
         case _:
             after, orders = _move(state, event, now, settings)
-    for follow in (_rotate, _give_up_stale):
+    for follow in (_rotate, _give_up_stale, _speak):
         after, more = follow(after, now, settings)
         orders = (*orders, *more)
     talk = talk_.note_sent(after.talk, orders, now.mono)
@@ -180,7 +181,8 @@ def _rotate(state: State, now: Instant, settings: Settings) -> Step:
     link, busy = state.link, talk_.is_busy(state.talk)
     if link.phase is not Phase.READY or not rotation.is_due(link.life, now.mono, busy=busy):
         return state, ()
-    used = state.talk.sent_at >= link.ready_at
+    spoken_at = max((said.at for said in state.talk.said), default=0.0)
+    used = max(state.talk.sent_at, spoken_at) >= link.ready_at
     talk = state.talk if busy else replace(state.talk, unclaimed=())
     talk, lost = endings.lose_session(talk if used else _rested(talk), ROTATED, now, settings.talk)
     link, orders = link_.rotate(link, now.mono, settings.link) if used else link_.rest(link)
@@ -198,6 +200,24 @@ def _give_up_stale(state: State, now: Instant, settings: Settings) -> Step:
     reason = refusal.code if refusal is not None else "no_session"
     talk, orders = endings.give_up_utterance(state.talk, utterance, reason, now, settings.talk)
     return replace(state, link=link, talk=talk), orders
+
+
+def _speak(state: State, now: Instant, settings: Settings) -> Step:
+    """What is to be said or asked over MQTT needs a session; then its turn comes."""
+    link, talk = state.link, state.talk
+    if not speech.waits(talk):
+        return state, ()
+    if link.phase is not Phase.READY:
+        refusal = link.refusal
+        never = link.phase is Phase.DOWN and refusal is not None and refusal.again is Again.SLOWLY
+        why = refusal.detail if refusal is not None else "the server is slow to open one"
+        talk = speech.wait_for_session(talk, now.mono, why, never=never)
+        link, orders = link_.want(link, now.mono, settings.link) if not never else (link, ())
+        return replace(state, link=link, talk=talk), orders
+    talk, orders = speech.advance(talk, now.mono, settings.talk)
+    talk, published = conversation.settle(talk, now, settings.talk)
+    talk, steering = conversation.steer(talk, now.mono, settings.talk)
+    return replace(state, talk=talk), (*orders, *published, *steering)
 
 
 def _announce(state: State, shown: tuple[cmd.Command, ...]) -> Step:

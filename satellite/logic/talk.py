@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple
 from satellite.logic import clock, report
 from satellite.logic.turn import Answer, Turn, abandon, speaker_deadline
 from satellite.model import commands as cmd
+from satellite.model.requests import Request
 from satellite.model.session import Session
 
 STALL_S: Final = 20.0  # reliability F31: longest pause within an answer
@@ -44,6 +45,8 @@ class Talk:
     reset_s: float = 0.0  # the server's last word on when its rate limit is whole again
     ran: tuple[str, ...] = ()  # ids of the tool calls of this session, newest last
     past: tuple[str, ...] = ()  # ids of this session's items and answers that are over
+    asked: tuple[Asked, ...] = ()  # what is to be said or asked over MQTT, next one first
+    ended: tuple[Ended, ...] = ()  # of those, what nobody was told of yet
     held: bool = False  # the last orders given to the capture thread
     shut: bool = False
     paused: bool = False
@@ -63,6 +66,25 @@ class Said:
     role: Literal["user", "assistant"]
     text: str = field(repr=False)
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A text to say or to ask, taken in ``at``; ``turn_id`` once its turn has begun."""
+
+    request: Request
+    at: float
+    turn_id: str | None = None
+    alone_since: float | None = None  # when it first found no session
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How it ended, once for each; ``error``: why not, or what was not as asked."""
+
+    request: Request
+    status: Literal["done", "failed", "cancelled", "expired", "rejected"]
+    error: str | None = None
 
 
 Step = tuple[Talk, tuple[cmd.Command, ...]]
@@ -198,6 +220,13 @@ def open_turn(talk: Talk) -> Turn | None:
     return next((t for t in talk.turns if not t.ended), None)
 
 
+def asking(turn: Turn) -> cmd.LinkCommand:
+    """The order that asks for the answer of a turn."""
+    if turn.source == "say":
+        return cmd.SpeakText(turn.turn_id, turn.wanted)
+    return cmd.CreateResponse()
+
+
 def interrupt(talk: Talk, now: float, *, cancel: bool) -> Step:
     """The user wins: nothing more of any answer is played. ``cancel``: the server does not know."""
     orders: list[cmd.Command] = []
@@ -205,7 +234,8 @@ def interrupt(talk: Talk, now: float, *, cancel: bool) -> Step:
         answer = turn.answer
         if not turn.ended or answer is None or answer.is_over or answer.interrupted:
             continue
-        orders += silenced(turn, answer, cancel=cancel)
+        beside = turn.source == "say"  # a server stops only what is in the conversation
+        orders += silenced(turn, answer, cancel=cancel or beside)
         talk = put_answer(talk, turn, replace(answer, interrupted=True), now)
     return talk, tuple(orders)
 

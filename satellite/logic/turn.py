@@ -18,6 +18,7 @@ from satellite.model import events as ev
 from satellite.model.audio import ms_of
 
 Outcome = Literal["final", "empty", "failed", "missing"]
+Source = Literal["voice", "ask", "say"]
 
 SPEAKER_GRACE_S: Final = 10.0  # a speaker that takes longer than its sound is stuck
 SUPERSEDED: Final = "superseded"  # the user went on before it was answered
@@ -38,6 +39,7 @@ class Answer:
     usage: ev.Usage | None = None
     sounding: bool = False  # the speaker has, or will have, some of it
     interrupted: bool = False  # nothing more of it may be heard
+    cut: str | None = None  # why, where that was not the user
     played_ms: int | None = None  # None: to its end, if it has one
     audio_at: float | None = None  # when its first sample went to the speaker
     deadline: float = 0.0
@@ -80,6 +82,9 @@ class Turn:
     item_id: str | None
     opened_at: float
     answers: bool = True  # False where the session only writes down
+    source: Source = "voice"  # a person who spoke, or a text over MQTT
+    wanted: str = field(default="", repr=False)  # what is to be said, word for word
+    volume: int | None = None  # percent, for its voice alone
     utterance: int | None = None  # of our own, where we end the turns
     awaiting: bool = False  # we have committed it; the server has not named it yet
     commit_at: float | None = None  # when our commit went to the server
@@ -107,6 +112,7 @@ class Turn:
     asked_at: float | None = None  # when we asked for an answer, last
     retry_at: float | None = None  # when to ask again
     unanswered: str | None = None  # why no answer will come
+    stopped: str | None = None  # why nobody wants an answer any more, should one come
     gone: bool = False  # its session is over: the ids of another session are not its own
     nudges: int = 0  # how often the watchdog acted
     deadline: float = 0.0  # of the next nudge while open, of the transcript or answer after
@@ -123,6 +129,11 @@ class Turn:
         """True when the last answer was played, or is as it will stay."""
         waits = bool(self.calls) or self.retry_at is not None
         return self.answer is not None and self.answer.is_over and not waits
+
+    @property
+    def is_settled(self) -> bool:
+        """True when nothing more is to be heard of it; its transcript may still come."""
+        return self.ended and (self.unanswered is not None or self.is_answered)
 
     @property
     def is_responding(self) -> bool:

@@ -91,6 +91,14 @@ class CreateResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakText:
+    """Have a text spoken word for word, beside the conversation; its answer is that of ``name``."""
+
+    name: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class CancelResponse:
     """Stop the answer that the server is making."""
 
@@ -121,6 +129,7 @@ LinkCommand = (
     | AddText
     | AddToolOutput
     | CreateResponse
+    | SpeakText
     | CancelResponse
     | TruncateItem
     | DeleteItem
@@ -185,12 +194,16 @@ CaptureCommand = HoldGate | ShutGate | PauseRecording | MuteMic | OpenGate | Set
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Queue a piece of a response behind what is queued."""
+    """Queue a piece of a response behind what is queued.
+
+    ``volume`` in percent is for this piece alone; None: as loud as everything.
+    """
 
     response_id: str
     item_id: str
     content_index: int
     pcm: bytes = field(repr=False)
+    volume: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,15 @@ def spell(message: Json) -> Json:
             return {"type": _UPDATES[session["type"]], "session": _session(session)}
         case "conversation.item.create":
             return {**message, "item": _item(message["item"])}
+        case "response.create" if "response" in message:
+            return {**message, "response": _response(message["response"])}
         case _:
             return message
+
+
+def _response(response: Json) -> Json:
+    made = {key: value for key, value in response.items() if key != "output_modalities"}
+    return {**made, "modalities": ["text", "audio"], "input": [_item(i) for i in made["input"]]}
 
 
 def _session(session: Mapping[str, Any]) -> Json:

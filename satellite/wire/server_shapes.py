@@ -167,6 +167,18 @@ class _ResponseBody(msgspec.Struct):
     status: str | None = None
     status_details: _Status | None = None
     usage: Any = None
+    metadata: Any = None
+
+    @property
+    def name(self) -> str | None:
+        """What we named it: servers give back the metadata of a request."""
+        named = _if_right(self.metadata, _Metadata)
+        return None if named is None or named.purpose != "say" else named.turn
+
+
+class _Metadata(msgspec.Struct):
+    purpose: str | None = None
+    turn: str | None = None
 
 
 class _Response(Message):
@@ -216,7 +228,7 @@ def _done(message: _Response) -> ev.ServerEvent:
     reason = details.reason or fault.code or fault.type
     status = body.status or "completed"
     calls = _calls(body.output or []) if status == "completed" else ()
-    return ev.ResponseDone(body.id, status, reason, _usage(body.usage), calls)
+    return ev.ResponseDone(body.id, status, reason, _usage(body.usage), calls, body.name)
 
 
 def _calls(items: list[_OutputItem]) -> tuple[ev.ToolCall, ...]:
@@ -308,7 +320,7 @@ READERS: Final[dict[str, Reader]] = {
         _Failed,
         lambda m: ev.TranscriptFailed(m.item_id, m.error.code),
     ),
-    "response.created": (_Response, lambda m: ev.ResponseCreated(m.response.id)),
+    "response.created": (_Response, lambda m: ev.ResponseCreated(m.response.id, m.response.name)),
     "response.output_audio.delta": (_Audio, _audio),
     "response.output_audio.done": (_Part, _silence),
     "response.output_audio_transcript.delta": (_TextPart, _delta),

@@ -16,9 +16,20 @@ _TURNS: Final = ("type", "threshold", "prefix_padding_ms", "silence_duration_ms"
 
 def spell(message: Json) -> Json:
     """Turn a client message of the GA dialect into xAI's. ``message`` stays as it is."""
-    if message["type"] != "session.update":
-        return message
-    return {"type": "session.update", "session": _session(message["session"])}
+    match message["type"]:
+        case "session.update":
+            return {"type": "session.update", "session": _session(message["session"])}
+        case "response.create" if "response" in message:
+            return {"type": "conversation.item.create", "item": _spoken(message["response"])}
+        case _:
+            return message
+
+
+def _spoken(response: Mapping[str, Any]) -> Json:
+    """xAI has an item that is spoken as it is, and answers with a response of its own."""
+    text = response["input"][0]["content"][0]["text"]
+    content = [{"type": "output_text", "text": text}]
+    return {"type": "force_message", "role": "assistant", "content": content}
 
 
 def _session(session: Mapping[str, Any]) -> Json:

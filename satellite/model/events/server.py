@@ -124,9 +124,10 @@ class TranscriptFailed:
 
 @dataclass(frozen=True, slots=True)
 class ResponseCreated:
-    """The server began an answer."""
+    """The server began an answer. ``name`` is what we named it when we asked for it, if we did."""
 
     response_id: str
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ class ToolCall:
 class ResponseDone:
     """The answer is complete on the server's side. ``status`` is the server's word for how.
 
-    ``calls`` are those that are complete: half a call never gets here.
+    ``calls`` are those that are complete: half a call never gets here. ``name`` as when it began.
     """
 
     response_id: str
@@ -190,6 +191,7 @@ class ResponseDone:
     reason: str | None = None
     usage: Usage | None = None
     calls: tuple[ToolCall, ...] = ()
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
