@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from satellite import builtin, errors, session_setup
+from satellite import builtin, errors, house_setup, session_setup
 from satellite.adapters import mqtt_link, portaudio, realtime_link, recording, voice
 from satellite.adapters.resampler import Resampler
 from satellite.adapters.systemd import Notifier
@@ -30,7 +30,7 @@ from satellite.model import models
 from satellite.model.audio import Instant
 from satellite.model.ports import Sink, Source
 from satellite.playback import Playback
-from satellite.wire import mqtt
+from satellite.wire import discovery, mqtt
 
 STOP_S: Final = 2.0  # reliability P15
 
@@ -109,8 +109,9 @@ def build(config: Config, notifier: Notifier) -> App:
     wire = Wire(
         base_topic,
         config.privacy.retain_text,
-        session_setup.spell(config),
-        session_setup.sound(config),
+        entities=functools.partial(discovery.messages, house_setup.about(config)),
+        spell=session_setup.spell(config),
+        sound=session_setup.sound(config),
     )
     core = Core(_settings(config, endpoint.place), wire, outside, inbox)
     return App(inbox, core, capture, playback, link, bus, notifier, base_topic)

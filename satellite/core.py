@@ -45,10 +45,16 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How orders and records are spelled."""
+    """How orders and records are spelled.
+
+    ``entities`` tells Home Assistant what there is; ``stale`` takes back what an earlier
+    configuration left with the broker, and goes out with each birth message.
+    """
 
     base_topic: str
     retain_text: bool
+    entities: Callable[[rec.Settings], tuple[ports.Message, ...]] = lambda _settings: ()
+    stale: tuple[ports.Message, ...] = ()
     spell: realtime.Spell = realtime.as_is
     sound: realtime.Sound = realtime.AS_PCM
 
@@ -141,13 +147,15 @@ class Core:
             case cmd.Replay(since, most, reply):
                 bus.replay(since, most, reply)
             case cmd.AnnounceOnline():
-                bus.publish(mqtt.status(base_topic, mqtt.ONLINE))
+                for message in (mqtt.status(base_topic, mqtt.ONLINE), *self._wire.stale):
+                    bus.publish(message)
             case cmd.Answer(result, reply):
                 self._answer(result, reply)
             case cmd.AnnounceWake():
                 bus.publish(mqtt.wake(base_topic))
-            case cmd.AnnounceEntities():
-                pass  # nobody orders it yet
+            case cmd.AnnounceEntities(settings):
+                for message in self._wire.entities(settings):
+                    bus.publish(message)
 
     def _send_to_server(self, order: cmd.LinkCommand) -> None:
         event_id = f"m{next(self._messages)}"

@@ -135,6 +135,20 @@ class Mqtt:
         pattern="[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*",
         wording="letters, digits, _ and -, in parts separated by /",
     )
+    discovery: Literal["device", "component", "none"] = setting(
+        "device",
+        "How Home Assistant learns of this satellite: device since 2024.11, component for older"
+        " ones; none takes its entities away.",
+    )
+    discovery_prefix: str = setting(
+        "homeassistant",
+        "First part of the topics where Home Assistant looks for devices.",
+        pattern="[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*",
+        wording="letters, digits, _ and -, in parts separated by /",
+    )
+    publish_partial: bool = setting(
+        False, "Publish what is understood so far while you still speak, on transcript/partial."
+    )
 
     @property
     def use_tls(self) -> bool:
@@ -154,6 +168,19 @@ class Privacy:
     retain_text: bool = setting(
         False, "Let the broker keep the last texts and hand them to whoever connects later."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What it may cost, in US dollars, by the days and months of this machine's time zone."""
+
+    per_day: float | None = setting(
+        1.0,
+        "No session is opened any more on a day that has cost so many US dollars; null: no limit.",
+        low=0.01,
+        high=10_000,
+    )
+    per_month: float | None = setting(20.0, "The same for a month.", low=0.01, high=100_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,5 +215,6 @@ class Config:
         default_factory=Tools, metadata=says("What the model may do beside answering.")
     )
     mqtt: Mqtt = field(default_factory=Mqtt, metadata=says("Where every turn is published."))
+    budget: Budget = field(default_factory=Budget, metadata=says("What it may cost."))
     privacy: Privacy = field(default_factory=Privacy, metadata=says("Where texts may appear."))
     lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from satellite.model.events import ToolCall
-from satellite.model.records import Record, Result
+from satellite.model.records import Record, Result, Settings
 from satellite.model.requests import Reply
 from satellite.model.session import Activation, Session
 
@@ -285,7 +285,9 @@ class AnnounceOnline:
 
 @dataclass(frozen=True, slots=True)
 class AnnounceEntities:
-    """Tell Home Assistant which entities we have."""
+    """Tell Home Assistant which entities we have; what is set now can be chosen in any case."""
+
+    settings: Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,13 @@ TRANSCRIBERS: Final[dict[str, Transcriber]] = {
     "gpt-realtime-whisper": Transcriber(TranscriptPrice(minute=0.017), manual=True, prompt=False),
 }
 
+LANGUAGES: Final = (
+    "ar", "bg", "ca", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "he", "hi", "hr", "hu",
+    "id", "it", "ja", "ko", "lt", "lv", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv",
+    "th", "tr", "uk", "vi", "zh",
+)  # fmt: skip
+"""To choose from, ISO 639-1; every model above takes them, and others."""
+
 _UNKNOWN: Final = Transcriber(keywords=True, confidence=True)
 
 

@@ -15,6 +15,9 @@ Models = Literal["service", "like the service", "own"]
 
 OPENAI_URL: Final = "wss://api.openai.com/v1/realtime"
 LOCAL_URL: Final = "ws://127.0.0.1:8765/v1/realtime"  # where ``satellite serve`` listens
+VOICES: Final = (
+    "alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse",
+)  # fmt: skip
 BEARER: Final = "Authorization: Bearer "
 
 
@@ -27,7 +30,8 @@ class Provider:
     ``models``: names mean the service's own models, or those with the same names behave alike, or
     they are the owner's and mean nothing to us. ``top_level``: voice and turn_detection stand at
     the top of the session. ``opens_with_conversation``: ``conversation.created`` may be the only
-    word that says that there is a session. ``fixed_formats``: sound is PCM only.
+    word that says that there is a session. ``fixed_formats``: sound is PCM only. ``voices`` are
+    those that are known, none where they are the server's own affair.
     """
 
     url: str = ""
@@ -41,17 +45,24 @@ class Provider:
     top_level: bool = False
     opens_with_conversation: bool = False
     fixed_formats: bool = False
+    voices: tuple[str, ...] = ()
 
 
 PROVIDERS: Final[dict[Name, Provider]] = {
     "openai": Provider(
-        OPENAI_URL, example=OPENAI_URL, host="api.openai.com", dialects=("ga",), models="service"
+        OPENAI_URL,
+        example=OPENAI_URL,
+        host="api.openai.com",
+        dialects=("ga",),
+        models="service",
+        voices=VOICES,
     ),
     "azure": Provider(
         example="wss://RESOURCE.openai.azure.com/openai/v1/realtime",
         host=".openai.azure.com",
         header="api-key: ",
         models="own",  # names of deployments
+        voices=VOICES,
     ),
     "xai": Provider(
         "wss://api.x.ai/v1/realtime",
@@ -64,7 +75,7 @@ PROVIDERS: Final[dict[Name, Provider]] = {
         opens_with_conversation=True,
         fixed_formats=True,
     ),
-    "local": Provider(LOCAL_URL, example=LOCAL_URL, needs_key=False),
+    "local": Provider(LOCAL_URL, example=LOCAL_URL, needs_key=False, voices=VOICES),
     "compatible": Provider(needs_key=False),
 }
 
