@@ -57,6 +57,8 @@ def _decide(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -
             return calling.on_output(talk, event), ()
         case ev.Tick():
             return _on_tick(talk, now.mono, settings)
+        case ev.Asked(request):
+            return speech.on_asked(talk, request, now.mono, settings)
         case _:
             return _on_speaker(talk, event, now.mono)
 

@@ -117,6 +117,7 @@ def _hear(state: State, event: ev.Heard, now: Instant, settings: Settings) -> St
 def _stop(state: State, now: Instant, settings: Settings) -> Step:
     """Say how every turn ended, and that nobody listens any more; then end."""
     talk, orders = endings.stop(state.talk, now, settings.talk)
+    talk = speech.give_up(talk, "the satellite stops")
     last = health_.farewell(state.health, now)
     return replace(state, talk=talk), (*orders, cmd.Publish(last), cmd.Exit(0))
 

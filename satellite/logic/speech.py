@@ -45,6 +45,19 @@ _WORD: Final = re.compile(r"\w+")
 _MOSTLY: Final = 0.5  # so much of what was asked for must be there to call it that
 
 
+def on_asked(talk: Talk, request: Request, now: float, settings: TalkSettings) -> Step:
+    """Take in what is for the conversation; the rest is the affair of others."""
+    match request.order:
+        case Say():
+            return say(talk, request, now, settings)
+        case Ask():
+            return ask(talk, request, now, settings)
+        case Cancel():
+            return cancel(talk, request, now, settings)
+        case _:
+            return talk, ()
+
+
 def say(talk: Talk, request: Request, now: float, settings: TalkSettings) -> Step:
     """Take in a text to be spoken word for word."""
     order = request.order
