@@ -1,0 +1,51 @@
+"""One Home Assistant and one broker for the whole run."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from broker import Broker, Client
+from house import ROOT, House
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    made = Broker(tmp_path_factory.mktemp("broker"))
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture(scope="session")
+def house(broker: Broker) -> Iterator[House]:
+    """Onboarded, and connected to the broker."""
+    with contextlib.ExitStack() as stack:
+        where = Path(ROOT) / "var/tmp" if ROOT else None
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ha-", dir=where))
+        made = House(Path(folder))
+        stack.callback(made.kill)
+        made.start()
+        made.use_broker(broker.port)
+        yield made
+
+
+@pytest.fixture
+def client(broker: Broker) -> Iterator[Callable[..., Client]]:
+    """Make clients of the broker that hear the topics given."""
+    made: list[Client] = []
+
+    def connect(*topics: str) -> Client:
+        made.append(Client(broker.port, *topics))
+        return made[-1]
+
+    yield connect
+    for one in made:
+        one.close()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"home assistant: in {ROOT}" if ROOT else "home assistant: in .venv-ha"

@@ -1,0 +1,249 @@
+"""A real Home Assistant as a process, driven and observed through its public API alone.
+
+Where the environment names one (``HA_ROOT``), it runs in that Debian; else the one of ``.venv-ha``.
+Its configuration is a folder that outlives restarts. Nothing is written into its storage by hand.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import websocket
+
+from satellite.cli.children import free_port
+
+PROJECT: Final = Path(__file__).resolve().parents[1]
+ROOT: Final = os.environ.get("HA_ROOT") or None
+IN_ROOT: Final = "/opt/home-assistant/bin/hass"  # where scripts/home-assistant root puts it
+START_S: Final = 90.0
+STOP_S: Final = 30.0
+WHO: Final = "http://127.0.0.1/"  # an OAuth client names itself by an address
+CONFIGURATION: Final = """
+homeassistant:
+  name: Test home
+  latitude: 52.0
+  longitude: 5.0
+  elevation: 0
+  unit_system: metric
+  currency: EUR
+  time_zone: UTC
+http:
+  server_host: 127.0.0.1
+  server_port: {port}
+conversation:
+history:
+logbook:
+logger:
+  default: warning
+  logs: {{seen: info}}
+automation: !include automations.yaml
+"""
+Found = TypeVar("Found")
+
+
+def until(what: Callable[[], Found], why: str, timeout_s: float = 15.0) -> Found:
+    """The first true value of ``what``; AssertionError with ``why`` where none comes in time."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := what()):
+        assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s: {why}"
+        time.sleep(0.05)
+    return found
+
+
+class House:
+    """One Home Assistant. ``start`` and ``stop`` may be called again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.version = ""
+        self._token = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: websocket.WebSocket | None = None
+        self._ids = itertools.count(1)
+        (folder / "configuration.yaml").write_text(CONFIGURATION.format(port=self.port))
+        (folder / "automations.yaml").write_text("[]\n")
+
+    # --- life
+
+    def start(self) -> None:
+        """Start it and wait until it has finished starting."""
+        command = [str(PROJECT / ".venv-ha/bin/hass"), "-c", str(self.folder)]
+        if ROOT:
+            command = ["chroot", ROOT, IN_ROOT, "-c", f"/{self.folder.relative_to(ROOT)}"]
+        with (self.folder / "stdout.log").open("ab") as out:
+            self._process = subprocess.Popen(
+                [*command, "--skip-pip"], stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            )
+        until(self._answers, f"Home Assistant answers:\n{self.log[-3000:]}", START_S)
+        if not self._token:
+            self._onboard()
+        until(lambda: self.get("config")["state"] == "RUNNING", "it is up", START_S)
+        self.version = self.get("config")["version"]
+
+    def stop(self) -> None:
+        """End it in order, as a restart of the machine does."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._process is not None:
+            self._process.send_signal(number)
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"Home Assistant ended:\n{self.log[-3000:]}"
+        try:
+            self._ask("GET", "/manifest.json")
+        except OSError:
+            return False
+        return True
+
+    def _onboard(self) -> None:
+        """The owner's account, and a token for us; the other steps call out, so they are left."""
+        user = {"name": "Owner", "username": "owner", "password": "owner", "language": "en"}
+        code = until(lambda: self._onboarding_code(user), "onboarding is offered", 30.0)
+        form = urllib.parse.urlencode(
+            {"client_id": WHO, "grant_type": "authorization_code", "code": code}
+        )
+        self._token = self._ask("POST", "/auth/token", form.encode())["access_token"]
+        self._token = self.call("auth/long_lived_access_token", client_name="tests", lifespan=1)
+
+    def _onboarding_code(self, user: dict[str, str]) -> str:
+        try:
+            told = self.post("onboarding/users", {"client_id": WHO, **user})
+        except urllib.error.HTTPError as error:
+            if error.code == 404:  # that part of it is not up yet
+                return ""
+            raise
+        return str(told["auth_code"])
+
+    # --- the HTTP API
+
+    def get(self, path: str) -> Any:
+        """GET /api/<path>."""
+        return self._ask("GET", f"/api/{path}")
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """POST /api/<path>."""
+        return self._ask("POST", f"/api/{path}", json.dumps(body or {}).encode(), as_json=True)
+
+    def _ask(
+        self, method: str, path: str, body: bytes | None = None, *, as_json: bool = False
+    ) -> Any:
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        if as_json:
+            headers["Content-Type"] = "application/json"
+        address = f"http://127.0.0.1:{self.port}{path}"
+        request = urllib.request.Request(address, body, headers, method=method)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            text = answer.read().decode()
+        return json.loads(text) if text.startswith(("{", "[", '"')) else text
+
+    def service(self, name: str, data: dict[str, Any]) -> None:
+        """Call a service (an action), such as ``switch.turn_on``; its refusal is an error here."""
+        domain, _, verb = name.partition(".")
+        self.call("call_service", domain=domain, service=verb, service_data=data)
+
+    # --- the WebSocket API
+
+    def call(self, kind: str, **body: Any) -> Any:
+        """One command; its result. Raises AssertionError with what Home Assistant said."""
+        if self._socket is None:
+            self._socket = websocket.create_connection(
+                f"ws://127.0.0.1:{self.port}/api/websocket", timeout=20, skip_utf8_validation=True
+            )
+            self._ids = itertools.count(1)
+            self._socket.recv()
+            self._socket.send(json.dumps({"type": "auth", "access_token": self._token}))
+            assert json.loads(self._socket.recv())["type"] == "auth_ok"
+        number = next(self._ids)
+        self._socket.send(json.dumps({"id": number, "type": kind, **body}))
+        while True:
+            told = json.loads(self._socket.recv())
+            if told["id"] == number and told["type"] == "result":
+                assert told["success"], f"{kind} {body}: {told['error']}"
+                return told["result"]
+
+    # --- what is in it
+
+    def state(self, entity_id: str) -> dict[str, Any] | None:
+        """The state with its attributes, or None where there is no such entity."""
+        try:
+            return dict(self.get(f"states/{entity_id}"))
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    def until_state(
+        self,
+        entity_id: str,
+        true: Callable[[dict[str, Any]], Any],
+        why: str,
+        timeout_s: float = 15.0,
+    ) -> dict[str, Any]:
+        """Wait until an entity's state is as wanted; return it."""
+
+        def look() -> dict[str, Any] | None:
+            state = self.state(entity_id)
+            return state if state is not None and true(state) else None
+
+        try:
+            found = until(look, why, timeout_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {entity_id} is {self.state(entity_id)}") from None
+        assert found is not None
+        return found
+
+    def automations(self, text: str) -> None:
+        """Make ``text`` the whole of automations.yaml and load it."""
+        (self.folder / "automations.yaml").write_text(text)
+        self.service("automation.reload", {})
+
+    @property
+    def log(self) -> str:
+        """All that it ever said, restarts included."""
+        path = self.folder / "stdout.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    # --- its broker
+
+    def use_broker(self, port: int, username: str = "", password: str = "") -> None:
+        """Set up its MQTT integration as a person does, in a dialogue."""
+        told = self.post("config/config_entries/flow", {"handler": "mqtt"})
+        assert told["type"] == "form", told
+        known = {entry["name"] for entry in told["data_schema"]}
+        answers: dict[str, Any] = {"broker": "127.0.0.1", "port": port}
+        if username:
+            answers |= {"username": username, "password": password}
+        if "protocol" in known:  # 2026
+            answers["protocol"] = "5"
+        if "other_settings" in known:
+            other = {"set_client_cert": False, "set_ca_cert": "off", "transport": "tcp"}
+            answers["other_settings"] = other
+        told = self.post(f"config/config_entries/flow/{told['flow_id']}", answers)
+        assert told["type"] == "create_entry", told
