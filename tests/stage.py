@@ -31,6 +31,7 @@ def settings(
     price: Price | None = None,
     transcript_price: TranscriptPrice | None = None,
     idle_close_s: float = 300,
+    partials: bool = False,
 ) -> logic.Settings:
     return logic.Settings(
         link=LinkSettings(
@@ -45,6 +46,7 @@ def settings(
                 boot="boot",
                 device_id="kitchen",
                 language="en",
+                partials=partials,
                 price=price,
                 transcript_price=transcript_price,
             ),

@@ -64,6 +64,8 @@ class Responses:
         if len(self._responses) >= _MOST:
             raise Refusal("rate_limit_exceeded", "Too many responses at once.")
         questions = self._questions(asked, wanted.input_format)
+        if wanted.reads_aloud and questions:
+            saying = questions[-1].text
         response = Response(self._outbox.new_id("resp"), wanted, self._conversation_id)
         response.questions = questions
         self._responses[response.id] = response

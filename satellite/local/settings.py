@@ -237,6 +237,11 @@ class ResponseSettings:
     def format(self) -> Format:
         return sound.named(self.wire_format)
 
+    @property
+    def reads_aloud(self) -> bool:
+        """The text it is given is to be spoken as it is: docs/local-server.md."""
+        return not self.in_conversation and (self.metadata or {}).get("purpose") == "say"
+
 
 def response_settings(session: dict[str, Any], asked: dict[str, Any]) -> ResponseSettings:
     output = session["audio"]["output"]

@@ -85,10 +85,8 @@ def _on_server(talk: Talk, said: ev.ServerEvent, now: float, settings: TalkSetti
             return user.on_idle_timeout(talk, item_id, now, settings)
         case ev.InputCommitted(item_id):
             return user.on_committed(talk, item_id, now, settings), ()
-        case ev.UserTranscript():
-            return user.on_transcript(talk, said, now, settings)
-        case ev.TranscriptFailed():
-            return user.on_failed_transcript(talk, said, now), ()
+        case ev.TranscriptDelta() | ev.UserTranscript() | ev.TranscriptFailed():
+            return user.on_words(talk, said, now, settings)
         case ev.ServerError(code="input_audio_buffer_commit_empty"):
             return user.on_refused_commit(talk), ()
         case ev.ServerError(event_id=str()):

@@ -29,6 +29,7 @@ class ReportSettings:
     boot: str
     device_id: str
     language: str | None
+    partials: bool = False  # tell what is understood before it is final
     price: Price | None = None
     transcript_price: TranscriptPrice | None = None
 
@@ -56,6 +57,8 @@ class Counted:
         return replace(self, sent_bytes=self.sent_bytes + pcm_bytes)
 
 
+PARTIAL_S: Final = 0.2  # five a second are as fast as anybody reads
+
 Ending = Literal["answered", "interrupted", "unanswered", "transcribed", "failed"]
 _NOT_OWED: Final = frozenset(
     {SUPERSEDED, "phantom", "nothing_heard", "only_told", "cancelled", "overruled"}
@@ -81,6 +84,9 @@ def tell(
 ) -> tuple[Counted, Turn, tuple[rec.Record, ...]]:
     """Return the records that are due, and the turn with a note of what was told."""
     records: list[rec.Record] = []
+    if settings.partials and _has_news(turn, now.mono):
+        records.append(_partial(turn, now, settings))
+        turn = replace(turn, told_partial=turn.partial, told_partial_at=now.mono)
     if turn.outcome is not None and not turn.told_transcript:
         counted, envelope = _envelope(counted, turn, now, settings)
         records.append(_transcript(turn, envelope, settings.language))
@@ -97,6 +103,24 @@ def tell(
         records.append(_turn(counted, turn, envelope, settings))
         counted = replace(counted, sent_bytes=0, speech_ms=0)
     return counted, turn, tuple(records)
+
+
+def _has_news(turn: Turn, now: float) -> bool:
+    text = turn.partial.strip()
+    if turn.outcome is not None or not text or text == turn.told_partial.strip():
+        return False
+    return now - turn.told_partial_at >= PARTIAL_S
+
+
+def _partial(turn: Turn, now: Instant, settings: ReportSettings) -> rec.Partial:
+    assert turn.item_id is not None
+    return rec.Partial(
+        turn_id=turn.turn_id,
+        item_id=turn.item_id,
+        device_id=settings.device_id,
+        text=turn.partial.strip(),
+        ts=timestamp(now.wall),
+    )
 
 
 def _envelope(

@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple
 from satellite.logic import clock, report
 from satellite.logic.turn import Answer, Turn, abandon, speaker_deadline
 from satellite.model import commands as cmd
+from satellite.model import events as ev
 from satellite.model.requests import Request
 from satellite.model.session import Session
 
@@ -40,6 +41,7 @@ class Talk:
     pause_at: float | None = None  # the same, before the last pause in the speech
     uncommitted_ms: int = 0  # of this utterance, where we end the turns
     unclaimed: tuple[Sentence, ...] = ()  # that went out, and no word of the server about them
+    early: ev.TranscriptDelta | None = None  # words so far of an item that is no turn yet
     sent_at: float = 0.0  # when sound was last sent
     quiet_at: float = 0.0  # until when the room still rings from the speaker
     reset_s: float = 0.0  # the server's last word on when its rate limit is whole again

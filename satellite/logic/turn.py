@@ -101,6 +101,9 @@ class Turn:
     confidence: float | None = None
     language: str | None = None
     transcript_usage: ev.TranscriptUsage | None = None
+    partial: str = field(default="", repr=False)  # what is understood before it is known
+    told_partial: str = field(default="", repr=False)
+    told_partial_at: float = 0.0
     suspect: bool = False  # there is reason to doubt that a person said it
     dropped: bool = False  # nobody said it: neither it nor its answer is for anybody
     told_transcript: bool = False  # published

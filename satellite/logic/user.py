@@ -163,6 +163,8 @@ def on_committed(talk: Talk, item_id: str, now: float, settings: TalkSettings) -
         talk, turn = begin(talk, item_id, now, settings)
     if turn.awaiting:
         turn = replace(turn, item_id=item_id, awaiting=False)
+    if talk.early is not None and talk.early.item_id == item_id:
+        turn, talk = replace(turn, partial=talk.early.text), replace(talk, early=None)
     turn = replace(_ended(talk, turn, now, settings), committed=True)
     if turn.nudges >= 2:
         turn = replace(turn, deadline=now + RESPONSE_GRACE_S)
@@ -186,6 +188,22 @@ def on_idle_timeout(talk: Talk, item_id: str, now: float, settings: TalkSettings
     turn = replace(turn, ended=True, stopped_at=now, suspect=True, told_transcript=True)
     turn = replace(turn, outcome="missing", transcript_reason="idle_timeout")
     return put(talk, turn), (cmd.DeleteItem(item_id),)
+
+
+def on_words(
+    talk: Talk,
+    said: ev.TranscriptDelta | ev.UserTranscript | ev.TranscriptFailed,
+    now: float,
+    settings: TalkSettings,
+) -> Step:
+    """The recogniser says something."""
+    match said:
+        case ev.TranscriptDelta():
+            return _on_piece(talk, said), ()
+        case ev.UserTranscript():
+            return on_transcript(talk, said, now, settings)
+        case ev.TranscriptFailed():
+            return on_failed_transcript(talk, said, now), ()
 
 
 def on_transcript(talk: Talk, said: ev.UserTranscript, now: float, settings: TalkSettings) -> Step:
@@ -222,6 +240,19 @@ def _drop(talk: Talk, turn: Turn, settings: TalkSettings) -> Step:
         return put(talk, turn), ()
     orders = silenced(turn, answer, cancel=True)
     return put(talk, replace(turn, answer=replace(answer, interrupted=True))), tuple(orders)
+
+
+def _on_piece(talk: Talk, said: ev.TranscriptDelta) -> Talk:
+    """Words of an item before all of them are known; where we end the turns, before its turn."""
+    turn = turn_of(talk, said.item_id)
+    if is_past(talk, said.item_id) or (turn is not None and turn.outcome is not None):
+        return talk
+    early = talk.early if talk.early and talk.early.item_id == said.item_id else None
+    before = (early.text if early else "") if turn is None else turn.partial
+    text = (said.text if said.whole else before + said.text)[:LONGEST_TEXT]
+    if turn is None:
+        return replace(talk, early=ev.TranscriptDelta(said.item_id, text))
+    return put(talk, replace(turn, partial=text))
 
 
 def on_failed_transcript(talk: Talk, said: ev.TranscriptFailed, now: float) -> Talk:

@@ -34,8 +34,6 @@ SILENT: Final = frozenset(
         "conversation.item.created",
         "conversation.item.deleted",
         "conversation.item.done",
-        "conversation.item.input_audio_transcription.delta",
-        "conversation.item.input_audio_transcription.updated",  # xAI's, all of it so far
         "conversation.item.truncated",
         "input_audio_buffer.cleared",
         "response.content_part.added",

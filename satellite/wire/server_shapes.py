@@ -103,6 +103,11 @@ class _Transcript(_Item):
     languages: Any = None
 
 
+class _TranscriptPiece(_Item):
+    delta: str | None = None
+    transcript: str | None = None  # xAI's: all of it so far
+
+
 class _Failed(_Item):
     error: _ErrorBody
 
@@ -316,6 +321,14 @@ READERS: Final[dict[str, Reader]] = {
     "input_audio_buffer.timeout_triggered": (_Item, lambda m: ev.IdleTimeout(m.item_id)),
     "input_audio_buffer.committed": (_Item, lambda m: ev.InputCommitted(m.item_id)),
     "conversation.item.input_audio_transcription.completed": (_Transcript, _transcript),
+    "conversation.item.input_audio_transcription.delta": (
+        _TranscriptPiece,
+        lambda m: ev.TranscriptDelta(m.item_id, m.delta or ""),
+    ),
+    "conversation.item.input_audio_transcription.updated": (  # xAI's
+        _TranscriptPiece,
+        lambda m: ev.TranscriptDelta(m.item_id, m.transcript or "", whole=True),
+    ),
     "conversation.item.input_audio_transcription.failed": (
         _Failed,
         lambda m: ev.TranscriptFailed(m.item_id, m.error.code),

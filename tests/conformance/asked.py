@@ -54,6 +54,7 @@ orders = st.one_of(
     st.binary(max_size=30_000).map(lambda pcm: cmd.AppendAudio(b"\0\0" + pcm[: len(pcm) // 2 * 2])),
     st.just(cmd.CommitInput()),
     st.just(cmd.CreateResponse()),
+    st.builds(cmd.SpeakText, st.just("boot-t1"), text),
     text.map(cmd.CancelResponse),
     st.builds(cmd.TruncateItem, text, st.integers(0, 3), st.integers(0, 100_000)),
     text.map(cmd.DeleteItem),

@@ -40,7 +40,10 @@ def test_c19_every_message_but_an_append_has_its_event_id(order: cmd.LinkCommand
         if body["type"] == "input_audio_buffer.append":
             assert "event_id" not in body
         else:
-            assert body["event_id"] == ("configure-1" if isinstance(order, cmd.Configure) else "m1")
+            assert body["event_id"] == EVENT_IDS.get(type(order), "m1")
+
+
+EVENT_IDS: dict[type, str] = {cmd.Configure: "configure-1", cmd.SpeakText: "m1.boot-t1"}
 
 
 def configured(session: Session) -> dict[str, Any]:

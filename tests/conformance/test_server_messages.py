@@ -44,6 +44,7 @@ def test_a_recorded_turn_is_understood_in_order() -> None:
         "SpeechStopped",
         "InputCommitted",
         "ResponseCreated",
+        "TranscriptDelta",
         "TextDelta",
         "AudioDelta",
         "TextDelta",

@@ -6,6 +6,7 @@ import base64
 import itertools
 import json
 import random
+import re
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,8 @@ from satellite.local.behaviour import Kind
 from satellite.local.engines import Engines
 from satellite.local.outputs import Answer, Recognise, Send, Speak
 from satellite.local.session import Session
+from satellite.model import commands as cmd
+from satellite.wire import realtime
 
 COMPLETED = "conversation.item.input_audio_transcription.completed"
 DELTA = "conversation.item.input_audio_transcription.delta"
@@ -50,8 +53,11 @@ class Bench:
                         self._take(self._session.spoken(response_id, pcm))
                     self._take(self._session.speech_ended(response_id))
 
+    def receive(self, message: str) -> None:
+        self._take(self._session.receive(message))
+
     def send(self, kind: str, **keys: Any) -> None:
-        self._take(self._session.receive(json.dumps({"type": kind, **keys})))
+        self.receive(json.dumps({"type": kind, **keys}))
         while self._session.has_unheard:
             self._take(self._session.listen())
 
@@ -137,3 +143,29 @@ def test_s37_live_transcription_tells_before_the_end(
     kinds = [event["type"] for event in bench.events]
     assert kinds.index(DELTA) < kinds.index("input_audio_buffer.committed")
     assert not [kind for kind in kinds if kind.startswith(("response", "rate_limits"))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dinner is ready.",
+        "The washing machine has finished.",
+        "Somebody is at the front door.",
+        "Please close the window, it begins to rain!",
+        "Turn on the lights in the kitchen.",  # an order to a model, words to a voice
+    ],
+)
+def test_what_is_to_be_said_is_heard_word_for_word(real_engines: Engines, text: str) -> None:
+    """Our own order, the real voice, and what the real recogniser makes of it."""
+    bench = Bench(real_engines)
+    (message,) = realtime.encode(cmd.SpeakText("boot-t1", text), "m1")
+    bench.receive(message.decode())
+    (done,) = bench.told("response.done")
+    assert done["response"]["output"][0]["content"][0]["transcript"] == text
+    deltas = [event["delta"] for event in bench.told("response.output_audio.delta")]
+    heard = real_engines.recogniser.transcribe(b"".join(map(base64.b64decode, deltas)))
+    assert words(heard) == words(text)
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())

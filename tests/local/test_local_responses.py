@@ -106,6 +106,40 @@ def test_s29_out_of_band_responses_stay_out_of_the_conversation(client: Client) 
     assert error(client.send("conversation.item.retrieve", item_id=item))
 
 
+SAY = {
+    "conversation": "none",
+    "metadata": {"purpose": "say", "turn": "t1"},
+    "input": [
+        {
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_text", "text": "What time is it? Dinner is ready."}],
+        }
+    ],
+}
+
+
+def test_a_text_is_read_aloud_as_it_is(client: Client) -> None:
+    client.say()  # a question of the conversation, which stays open
+    events = client.send("response.create", response=SAY) + client.work()
+    assert client.responder.asked == []
+    done = events[-2]["response"]
+    assert done["metadata"] == SAY["metadata"]
+    assert done["output"][0]["content"][0]["transcript"] == "What time is it? Dinner is ready."
+    assert "conversation.item.added" not in types(events)
+    client.send("response.create")
+    client.work()
+    assert len(client.responder.asked) == 1
+
+
+@pytest.mark.parametrize("change", [{"metadata": None}, {"metadata": {"purpose": "x"}},
+                                    {"conversation": "auto"}])  # fmt: skip
+def test_it_is_read_aloud_only_when_asked_for(client: Client, change: dict) -> None:
+    client.send("response.create", response={**SAY, **change})
+    client.work()
+    assert client.responder.asked == ["What time is it? Dinner is ready."]
+
+
 @pytest.mark.checklist("S30")
 def test_s30_cancel_while_speaking(client: Client) -> None:
     client.say()

@@ -94,10 +94,14 @@ class TranscriptUsage:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptDelta:
-    """A piece of what is understood of ``item_id``, to be appended to the pieces before it."""
+    """A piece of what is understood of ``item_id``, to be appended to the pieces before it.
+
+    ``whole``: it is all of it so far, and replaces them.
+    """
 
     item_id: str
     text: str = field(repr=False)
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
