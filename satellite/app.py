@@ -54,10 +54,9 @@ class App:
         """Start, decide until told to stop, stop. Returns the exit code."""
         self.bus.start()
         self.playback.start()
-        self.capture.start()
         self.notifier.ready("starting")
         try:
-            return self.core.run()
+            return self.core.run(self.capture.start)
         finally:
             self._stop()
 

@@ -6,6 +6,10 @@ core reads it, only this thread writes it.
 
 It reads 80 ms at a time while the room is quiet and 40 ms while the gate is open (performance.md 6:
 wake-ups are the cost of this daemon).
+
+Muted, it gives the device back, forgets what it heard, says MicClosed and waits for an order. What
+was captured meanwhile is thrown away: after MicClosed nothing of it can be posted. A mute that was
+ordered before ``start`` never opens the device.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from typing import Final
 from satellite.errors import DeviceError, SatelliteError
 from satellite.inbox import Post
 from satellite.logic.backoff import Backoff
-from satellite.logic.gate import Change, Gate, Passed
+from satellite.logic.gate import Change, Gate
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import FRAME_BYTES, FRAME_MS, FRAME_SAMPLES
@@ -51,6 +55,9 @@ class Capture:
         self._orders: SimpleQueue[object] = SimpleQueue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._muted = False
+        self._owes_closed = False  # somebody waits to hear that the device is closed
+        self._failures = 0
         self._said_ended = False
         self._said_lost = ""
         self.last_frame_at: float | None = None
@@ -62,63 +69,101 @@ class Capture:
     def stop(self, timeout_s: float) -> bool:
         """Ask the thread to end and wait for it; False when a device holds it."""
         self._stop.set()
+        self._orders.put(None)  # it may wait for one
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def put(self, item: object) -> None:
-        """Order one CaptureCommand; obeyed before the next read."""
+        """Order one CaptureCommand; obeyed when the present read is done."""
         self._orders.put(item)
 
     def _run(self) -> None:
-        failures = 0
         while not self._stop.is_set():
-            try:
-                self._source.open()
-                failures = 0
-                self._listen()
-            except SatelliteError as exc:
-                failures += 1
-                self._lost(str(exc))
-            except Exception as exc:
-                log.exception("the capture thread failed")
-                failures += 1
-                self._lost(f"{type(exc).__name__} in the capture thread; see the log")
-            finally:
-                self._source.close()
+            self._obey()
+            if self._muted:
+                self._say_closed()
+                self._carry_out(self._orders.get())
+                continue
+            self._hear()
             self._gate.forget()
-            self._stop.wait(REOPEN.delay_s(failures, lambda _, most: most) if failures else 0)
+            if self._failures:
+                self._rest(REOPEN.delay_s(self._failures, lambda _, most: most))
+
+    def _hear(self) -> None:
+        """Use the device until told otherwise, or until it fails; it is closed after this."""
+        try:
+            self._source.open()
+            self._failures = 0
+            self._listen()
+        except SatelliteError as exc:
+            self._failures += 1
+            self._lost(str(exc))
+        except Exception as exc:
+            log.exception("the capture thread failed")
+            self._failures += 1
+            self._lost(f"{type(exc).__name__} in the capture thread; see the log")
+        finally:
+            self._source.close()
 
     def _listen(self) -> None:
         first = True
-        while not self._stop.is_set():
-            self._obey()
-            count = OPEN_FRAMES if self._gate.is_open or self._gate.shut else QUIET_FRAMES
+        while True:
+            deaf = self._gate.shut
+            count = OPEN_FRAMES if self._gate.is_open or deaf else QUIET_FRAMES
             block = self._source.read(count * FRAME_SAMPLES)
             self.last_frame_at = self._clock()
             if len(block) != count * FRAME_BYTES:
                 raise DeviceError(f"the microphone gave {len(block)} bytes of a block")
+            self._obey()
+            if self._muted or self._stop.is_set():
+                return
             if first:
-                first = False
+                first = self._said_ended = False
                 self._said_lost = ""
                 self._post(ev.MicReady())
-            self._gate_block(block, self.last_frame_at)
+            if not deaf:  # else it was captured while nothing was to be heard
+                self._gate_block(block, self.last_frame_at)
             self._note_end()
+
+    def _rest(self, seconds: float) -> None:
+        """Obey, and do nothing else, before the device is tried again."""
+        until = self._clock() + seconds
+        while not self._stop.is_set() and not self._muted:
+            try:
+                self._carry_out(self._orders.get(timeout=max(0.0, until - self._clock())))
+            except Empty:
+                return
 
     def _obey(self) -> None:
         while True:
             try:
-                order = self._orders.get_nowait()
+                self._carry_out(self._orders.get_nowait())
             except Empty:
                 return
-            match order:
-                case cmd.HoldGate(on):
-                    self._gate.hold(on)
-                case cmd.ShutGate(on):
-                    self._gate.shut_off(on)
-                case cmd.PauseRecording(on):
-                    self._source.pause(on)
-                case _:
-                    raise AssertionError(f"not an order for the capture thread: {order!r}")
+
+    def _carry_out(self, order: object) -> None:
+        match order:
+            case cmd.HoldGate(on):
+                self._gate.hold(on)
+            case cmd.ShutGate(on):
+                self._gate.shut_off(on)
+            case cmd.PauseRecording(on):
+                self._source.pause(on)
+            case cmd.MuteMic(on):
+                self._muted = self._owes_closed = on
+            case None:
+                pass  # the thread is to end
+            case _:
+                raise AssertionError(f"not an order for the capture thread: {order!r}")
+
+    def _say_closed(self) -> None:
+        """The device is closed and all that was heard is forgotten."""
+        self.last_frame_at = None
+        self._failures = 0
+        self._said_lost = ""
+        if self._owes_closed:
+            self._owes_closed = False
+            self._post(ev.MicClosed())
 
     def _gate_block(self, block: bytes, end_at: float) -> None:
         """Gate every frame of a block and hand on what it let through as one piece."""
@@ -127,7 +172,7 @@ class Capture:
         for start in range(0, len(block), FRAME_BYTES):
             frame = block[start : start + FRAME_BYTES]
             frame_at = end_at - (len(block) - start - FRAME_BYTES) / FRAME_BYTES * FRAME_MS / 1000
-            passed = self._step(frame)
+            passed = self._gate.step(frame, False if self._gate.shut else self._judge(frame))
             if passed.change is Change.OPENED:
                 self._post(ev.GateOpened())
             if passed.pcm:
@@ -139,9 +184,6 @@ class Capture:
                 pieces, speech_ms = [], 0
                 self._post(ev.GateClosed(too_long=passed.change is Change.CUT))
         self._hand_on(pieces, speech_ms, speech_at)
-
-    def _step(self, frame: bytes) -> Passed:
-        return self._gate.step(frame, False if self._gate.shut else self._judge(frame))
 
     def _hand_on(self, pieces: list[bytes], speech_ms: int, speech_at: float | None) -> None:
         if pieces:

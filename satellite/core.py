@@ -76,10 +76,12 @@ class Core:
         self._seen_problems: dict[str, rec.Problem] = {}
         self.state = logic.State()
 
-    def run(self) -> int:
-        """Decide until told to stop."""
+    def run(self, hear: Callable[[], None] = lambda: None) -> int:
+        """Decide until told to stop. ``hear`` is called after the first orders: one may be to
+        hear nothing."""
         self.state, orders = logic.start(self._outside.clock(), self._settings)
         self._carry_out(orders)
+        hear()
         while self._exit is None:
             self.run_once()
         return self._exit

@@ -97,7 +97,7 @@ class RealtimeLink:
         return self._connection is not None and self._connection.send(message)
 
     def disconnect(self) -> None:
-        """End the connection, if any; what it still has to say is not waited for."""
+        """End the connection, if any; what either side still has to say is not waited for."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -255,7 +255,6 @@ class _Connection:
             if silent_s > PING_AFTER_S and not self._pinged:
                 ws.ping()
                 self._pinged = True
-        self._flush(ws)
         with contextlib.suppress(OSError, websocket.WebSocketException):
             ws.send_close()
         return ev.LinkDown(self._link, self._why)
@@ -273,7 +272,7 @@ class _Connection:
         if not self._outbox:
             return
         ws.settimeout(SEND_S)
-        while self._outbox:
+        while self._outbox and not self._closing:  # what is not sent by then never is
             message = self._outbox.popleft()
             ws.send(message, websocket.ABNF.OPCODE_TEXT)
             self._sent += len(message)

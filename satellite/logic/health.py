@@ -26,6 +26,7 @@ class Health:
     """The evidence, and what was last published from it."""
 
     mic_heard: bool = False  # since its last loss
+    muted: bool = False  # it was given back on order, and has not been heard since
     mic_lost: str | None = None
     frame_at: float | None = None
     checked_at: float | None = None  # when frame_at was looked at
@@ -39,9 +40,18 @@ def note(health: Health, event: ev.Event, now: Instant) -> Health:
     """Remember what a thread said about its device."""
     match event:
         case ev.MicReady():
-            return replace(health, mic_heard=True, mic_lost=None, frame_at=now.mono)
+            return replace(
+                health,
+                mic_heard=True,
+                muted=False,
+                mic_lost=None,
+                frame_at=now.mono,
+                recording_ended=False,
+            )
         case ev.MicLost(detail):
-            return replace(health, mic_heard=False, mic_lost=detail)
+            return replace(health, mic_heard=False, muted=False, mic_lost=detail)
+        case ev.MicClosed():
+            return replace(health, mic_heard=False, muted=True, mic_lost=None)
         case ev.BusUp():
             return replace(health, bus_down=None)
         case ev.BusDown():
@@ -68,7 +78,13 @@ def show(health: Health, talk: Talk, link: Link, now: Instant) -> tuple[Health, 
     turn_id = talk.turns[-1].turn_id if talk.turns else None
     shown = health.shown
     since = shown.since if shown and shown.state == state else timestamp(now.wall)
-    current = rec.State(state=state, since=since, turn_id=turn_id, problems=problems)  # type: ignore[arg-type]
+    current = rec.State(
+        state=state,  # type: ignore[arg-type]
+        since=since,
+        turn_id=turn_id,
+        muted=health.muted,
+        problems=problems,
+    )
     if current == shown:
         return health, None
     return replace(health, shown=current), current
@@ -77,12 +93,15 @@ def show(health: Health, talk: Talk, link: Link, now: Instant) -> tuple[Health, 
 def farewell(health: Health, now: Instant) -> rec.State:
     """The last state of an orderly end."""
     problems = health.shown.problems if health.shown else ()
-    return rec.State(state="offline", since=timestamp(now.wall), problems=problems)
+    since = timestamp(now.wall)
+    return rec.State(state="offline", since=since, muted=health.muted, problems=problems)
 
 
 def _state(health: Health, talk: Talk, link: Link) -> str:
     if is_sounding(talk) or talk.shut:  # until the room is quiet nothing is heard
         return "speaking"
+    if health.muted:
+        return "thinking" if talk.turns else "muted"
     if health.mic_lost is not None or _stalled(health):
         return "error"
     if link.refusal is not None and link.phase is not Phase.READY:

@@ -225,9 +225,14 @@ def rotate(link: Link, now: float, settings: LinkSettings) -> Step:
 
 
 def rest(link: Link) -> Step:
-    """Nobody speaks: no session until somebody does."""
-    down = replace(link, phase=Phase.DOWN, deadline=None, rested=True)
-    return down, (cmd.Disconnect(link.number),)
+    """Nobody speaks: no session until somebody does, and the conversation is over."""
+    link, orders = leave(link)
+    return replace(link, rested=True), orders
+
+
+def leave(link: Link) -> Step:
+    """No session until somebody speaks; the conversation goes on in that one."""
+    return replace(link, phase=Phase.DOWN, deadline=None), (cmd.Disconnect(link.number),)
 
 
 def _on_server(

@@ -7,14 +7,16 @@ for one. Where we end the turns, their ends wait with the sound.
 Rule 2: when a session ends, in whatever way, every turn of it ends with a reason (law 7).
 Rule 3: a session is not closed for idleness while somebody speaks or is owed something; it gives
 way to a new one before the server ends it, in a quiet moment if there is one.
-Rule 4: on every connect to the broker, birth and state are published again.
+Rule 4: from the moment that the microphone is closed no sound is sent, and none of what was being
+said is answered: satellite/logic/muting.py.
+Rule 5: on every connect to the broker, birth and state are published again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from satellite.logic import conversation, endings, history, rotation, speech
+from satellite.logic import conversation, endings, history, muting, rotation, speech
 from satellite.logic import health as health_
 from satellite.logic import link as link_
 from satellite.logic import talk as talk_
@@ -23,6 +25,7 @@ from satellite.logic.health import Health
 from satellite.logic.link import Link, LinkSettings, Phase
 from satellite.logic.refusal import Again
 from satellite.logic.talk import Talk, TalkSettings
+from satellite.logic.user import MUTED
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import Instant
@@ -71,9 +74,11 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
             return _announce(*_show(state, (), now))
         case ev.Heard():
             after, orders = _hear(state, event, now, settings)
+        case ev.MicClosed():
+            after, orders = _mute(state, event, now, settings)
         case _:
             after, orders = _move(state, event, now, settings)
-    for follow in (_rotate, _give_up_stale, _speak):
+    for follow in (_rotate, _give_up_stale, _hush, _speak):
         after, more = follow(after, now, settings)
         orders = (*orders, *more)
     talk = talk_.note_sent(after.talk, orders, now.mono)
@@ -219,6 +224,22 @@ def _speak(state: State, now: Instant, settings: Settings) -> Step:
     talk, published = conversation.settle(talk, now, settings.talk)
     talk, steering = conversation.steer(talk, now.mono, settings.talk)
     return replace(state, talk=talk), (*orders, *published, *steering)
+
+
+def _mute(state: State, event: ev.MicClosed, now: Instant, settings: Settings) -> Step:
+    """Nothing that was said before is sent any more."""
+    link, talk, told = muting.forget_waiting(state.link, state.talk, now, settings.talk)
+    after, orders = _move(replace(state, link=link, talk=talk), event, now, settings)
+    return after, (*told, *orders)
+
+
+def _hush(state: State, now: Instant, settings: Settings) -> Step:
+    """What the server still hears of somebody who is muted goes with its session."""
+    if not state.health.muted or not muting.is_heard(state.link, state.talk):
+        return state, ()
+    link, orders = link_.leave(state.link)
+    talk, lost = endings.lose_session(state.talk, MUTED, now, settings.talk)
+    return replace(state, link=link, talk=talk), (*orders, *lost)
 
 
 def _announce(state: State, shown: tuple[cmd.Command, ...]) -> Step:

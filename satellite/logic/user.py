@@ -32,6 +32,7 @@ from satellite.model.audio import ms_of
 SHORTEST_PAUSE_S: Final = 0.25  # between words there is less
 RESPONSE_GRACE_S: Final = 0.5  # protocol 5.4 D 3: a commit of ours makes no answer by itself
 SHORTEST_COMMIT_MS: Final = 100  # protocol 3.1: a server refuses less
+MUTED: Final = "muted"
 SURE_S: Final = 3.0  # so much sound tells the speed of a microphone
 MIC_SPEEDS: Final = (0.85, 1.18)  # the nearest wrong ones are 0.67 and 1.5
 
@@ -90,6 +91,24 @@ def on_mic_lost(talk: Talk, settings: TalkSettings) -> Step:
     """The rest of the sentence is lost; half of one can mean something else."""
     forget = (cmd.ClearInput(),) if talk.gate_open and settings.session.manual else ()
     return replace(talk, gate_open=False, uncommitted_ms=0), forget
+
+
+def on_mic_closed(talk: Talk, now: float, settings: TalkSettings) -> Step:
+    """A person wants not to be heard: what was being said is forgotten, and told as a turn.
+
+    One that the server hears by now ends with its session: satellite/logic/muting.py.
+    """
+    if not talk.gate_open:
+        return talk, ()
+    heard = open_turn(talk) is not None
+    said = any(sentence.at == talk.opened_at for sentence in talk.unclaimed)
+    talk = replace(talk, gate_open=False, discarding=False, uncommitted_ms=0, unclaimed=())
+    if heard:
+        return talk, ()
+    if said:
+        talk, turn = begin(talk, None, now, settings)
+        talk = put(talk, replace(turn, ended=True, unanswered=MUTED))
+    return talk, (cmd.ClearInput(),)
 
 
 def _judge_microphone(talk: Talk, now: float) -> Talk:

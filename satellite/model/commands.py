@@ -162,7 +162,11 @@ class PauseRecording:
 
 @dataclass(frozen=True, slots=True)
 class MuteMic:
-    """Give the microphone back to the system, MicClosed follows; or open it again."""
+    """Give the microphone back to the system, or open it again.
+
+    MicClosed follows each ``on``, within 200 ms unless the device hangs; MicReady with the first
+    sound, or MicLost, where it was closed.
+    """
 
     on: bool
 

@@ -327,6 +327,29 @@ def test_disconnect_returns_at_once_in_every_phase(
         inbox.until(ev.LinkDown, 2)
 
 
+def test_what_is_queued_at_the_end_is_not_sent_any_more(
+    links: list[RealtimeLink], inbox: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who mutes the microphone while the network hangs is not heard when it goes on."""
+    monkeypatch.setattr(realtime_link, "MOST_OUTBOX", 1 << 30)
+    closed, got = threading.Event(), [0]
+
+    def read_late(peer: socket.socket) -> None:
+        closed.wait(5)
+        while piece := peer.recv(1 << 20):
+            got[0] += len(piece)
+
+    with raw_peer(websocket_handshake(then=read_late)) as url:
+        link = connected(links, inbox, url)
+        for _ in range(500):
+            link.send(b"x" * 60_000)
+        time.sleep(0.2)
+        link.disconnect()
+        closed.set()
+        inbox.until(ev.LinkDown)
+    assert 0 < got[0] < 15_000_000, "what the system had taken of 30 MB"
+
+
 def test_a_peer_that_never_pauses_does_not_hold_the_end(links: list[RealtimeLink]) -> None:
     """Faster than it can be read: there is always more."""
     heard = threading.Event()

@@ -104,6 +104,8 @@ class World:
         self.speaker = Speaker(self)
         self.speaking_until = 0.0
         self.mic_back_at = 0.0
+        self.muted = False
+        self.mutes = 0
         self.published: list[rec.Record] = []
         self.counts: Counter[str] = Counter()
         self.tools: set[str] = set()
@@ -152,16 +154,12 @@ class World:
             match order:
                 case cmd.Publish(record):
                     self.published.append(record)
-                case cmd.HoldGate(on):
-                    self.gate.hold(on)
-                case cmd.ShutGate(on):
-                    self.gate.shut_off(on)
                 case cmd.Play() | cmd.EndPlay() | cmd.FlushPlayout():
                     self.speaker.order(order)
                 case cmd.RunTool(call):
                     self.run_tool(call)
-                case cmd.PauseRecording():
-                    pass
+                case _ if isinstance(order, cmd.CaptureCommand):
+                    self.capture(order)
                 case _ if isinstance(order, cmd.HouseCommand):
                     pass
                 case cmd.Restart() | cmd.Exit():
@@ -169,7 +167,19 @@ class World:
                 case _:
                     self.carry_to_server(order)
 
+    def capture(self, order: cmd.CaptureCommand) -> None:
+        """What the capture thread does: within one read where it must close the device."""
+        match order:
+            case cmd.HoldGate(on):
+                self.gate.hold(on)
+            case cmd.ShutGate(on):
+                self.gate.shut_off(on)
+            case cmd.MuteMic(on):
+                self.at(self.rng.uniform(0.001, 0.08), lambda: self.mute(on))
+
     def carry_to_server(self, order: cmd.Command) -> None:
+        sound = isinstance(order, cmd.AppendAudio | cmd.CommitInput)
+        assert not (self.muted and sound), f"seed {self.seed}: {order} of somebody who is muted"
         match order:
             case cmd.Connect(link):
                 self.server.connect(link)
@@ -190,7 +200,7 @@ class World:
 
     @property
     def frame_at(self) -> float | None:
-        return self.now if self.now >= self.mic_back_at else None
+        return self.now if self.now >= self.mic_back_at and not self.muted else None
 
     def change(self) -> None:
         """A person wants another value of one setting."""
@@ -199,18 +209,29 @@ class World:
         value = self.rng.choice(values)
         self.feed(ev.ChangeRequested(replace(wanted, **{field: value})))
 
+    def mute(self, on: bool) -> None:
+        """What the capture thread does: closes, or opens again and hears something."""
+        if on:
+            self.gate.forget()
+            self.muted = True
+            self.mutes += 1
+            self.feed(ev.MicClosed())
+        elif self.muted:
+            self.muted = False
+            self.feed(ev.MicReady())
+
     def speak(self, seconds: float) -> None:
         self.speaking_until = self.now + seconds
 
     def frame(self) -> None:
         self.at(FRAME_MS / 1000, self.frame)
-        if self.now < self.mic_back_at:
+        if self.now < self.mic_back_at or self.muted:
             return
         if self.rng.random() < self.faults.mic_gone / 50:
             self.mic_back_at = self.now + self.rng.uniform(0.5, 5)
             self.gate.forget()
             self.feed(ev.MicLost("gone"))
-            self.at(self.mic_back_at - self.now, lambda: self.feed(ev.MicReady()))
+            self.at(self.mic_back_at - self.now, self.mic_returns)
             return
         is_speech = self.now < self.speaking_until
         passed = self.gate.step(SPEECH if is_speech else QUIET, is_speech)
@@ -223,6 +244,10 @@ class World:
         if passed.change in {Change.CLOSED, Change.CUT}:
             self.feed(ev.GateClosed(too_long=passed.change is Change.CUT))
 
+    def mic_returns(self) -> None:
+        if not self.muted:
+            self.feed(ev.MicReady())
+
     # --- what must hold after every event ---
 
     def check(self) -> None:
@@ -232,6 +257,11 @@ class World:
         playing = self.speaker.playing
         assert not (hearing and playing), f"seed {self.seed}: talks over the user"
         assert self.gate.shut == state.talk.shut
+        if self.muted:
+            assert not hearing, f"seed {self.seed}: a turn of somebody who is muted"
+            assert not state.link.backlog
+            assert state.health.shown is not None
+            assert state.health.shown.muted
         for turn in state.talk.turns:  # law 3: the longest utterance and every deadline behind it
             assert self.now - turn.opened_at < 75, f"seed {self.seed}: {turn.turn_id} never ends"
         if state.link.phase is Phase.READY:

@@ -151,3 +151,92 @@ def test_the_end_of_a_recording_is_said_once(
     while source.frames:
         time.sleep(0.01)
     assert not any(isinstance(e, ev.RecordingEnded) for e in events.rest())
+
+
+# --- muted ---------------------------------------------------------------------------------------
+
+
+def test_muted_is_closed_within_200_ms_and_nothing_follows(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    source.feed(*[SPEECH] * 8)
+    capture.start()
+    events.until(ev.GateOpened)
+    before = time.monotonic()
+    capture.put(cmd.MuteMic(True))
+    events.until(ev.MicClosed)
+    assert time.monotonic() - before < 0.2
+    assert (source.opens, source.closes) == (1, 1)
+    assert capture.last_frame_at is None
+    source.feed(*[SPEECH] * 40)
+    time.sleep(0.1)
+    assert events.rest() == []
+
+
+def test_what_was_captured_before_is_forgotten(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    source.feed(*[QUIET] * 3, SPEECH)  # one frame more opens
+    capture.start()
+    events.until(ev.MicReady)
+    capture.put(cmd.MuteMic(True))
+    events.until(ev.MicClosed)
+    source.frames = [SPEECH, *[QUIET] * 3, *[SPEECH] * 4]
+    capture.put(cmd.MuteMic(False))
+    events.until(ev.MicReady)
+    events.until(ev.GateOpened)
+    events.until(ev.Heard)
+    assert heard(events.all) == b"".join([QUIET] * 3 + [SPEECH] * 4)
+
+
+def test_muted_before_the_start_the_device_is_never_opened(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    capture.put(cmd.MuteMic(True))
+    capture.start()
+    events.until(ev.MicClosed)
+    assert source.opens == 0
+    capture.put(cmd.MuteMic(False))
+    events.until(ev.MicReady)
+    assert source.opens == 1
+
+
+def test_every_order_to_mute_is_answered(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    capture.start()
+    for _ in range(3):
+        capture.put(cmd.MuteMic(True))
+        events.until(ev.MicClosed)
+    assert source.closes == 1
+
+
+def test_a_microphone_that_is_away_is_muted_at_once_and_said_anew_after(
+    capture: Capture,
+    source: ScriptedSource,
+    events: Events,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("satellite.capture.REOPEN", Backoff(60, 60))
+    source.failing_opens = 2
+    capture.start()
+    events.until(ev.MicLost)
+    capture.put(cmd.MuteMic(True))
+    events.until(ev.MicClosed, 1)
+    capture.put(cmd.MuteMic(False))
+    events.until(ev.MicLost, 1)
+
+
+def test_orders_are_obeyed_while_nothing_is_heard(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    capture.put(cmd.MuteMic(True))
+    capture.start()
+    events.until(ev.MicClosed)
+    capture.put(cmd.ShutGate(True))
+    capture.put(cmd.MuteMic(False))
+    events.until(ev.MicReady)
+    source.feed(*[SPEECH] * 20)
+    while source.frames:
+        time.sleep(0.01)
+    assert heard(events.rest()) == b""
