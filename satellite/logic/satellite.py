@@ -7,22 +7,29 @@ for one. Where we end the turns, their ends wait with the sound.
 Rule 2: when a session ends, in whatever way, every turn of it ends with a reason (law 7).
 Rule 3: a session is not closed for idleness while somebody speaks or is owed something; it gives
 way to a new one before the server ends it, in a quiet moment if there is one.
-Rule 4: from the moment that the microphone is closed no sound is sent, and none of what was being
-said is answered: satellite/logic/muting.py.
+Rule 4: from the moment that a mute is decided on no sound is taken, whatever is on its way; once
+the microphone is closed none of what was being said is answered: satellite/logic/muting.py. What
+else people ask for over MQTT is decided on in satellite/logic/doing.py.
 Rule 5: on every connect to the broker, birth and state are published again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final
 
-from satellite.logic import conversation, endings, history, muting, rotation, speech
+from satellite.logic import conversation, doing, endings, history, muting, rotation, speech
 from satellite.logic import health as health_
 from satellite.logic import link as link_
 from satellite.logic import talk as talk_
+from satellite.logic.asked import Asked, AskedSettings, misasked
 from satellite.logic.change import Settled
+from satellite.logic.chosen import Chosen, ChosenSettings
 from satellite.logic.health import Health
 from satellite.logic.link import Link, LinkSettings, Phase
+from satellite.logic.privacy import Privacy
 from satellite.logic.refusal import Again
 from satellite.logic.talk import Talk, TalkSettings
 from satellite.logic.user import MUTED
@@ -39,6 +46,8 @@ class Settings:
 
     link: LinkSettings
     talk: TalkSettings
+    asked: AskedSettings = field(default_factory=AskedSettings)
+    chosen: ChosenSettings = field(default_factory=ChosenSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +57,25 @@ class State:
     link: Link = field(default_factory=Link)
     talk: Talk = field(default_factory=Talk)
     health: Health = field(default_factory=Health)
+    privacy: Privacy = field(default_factory=Privacy)
+    chosen: Chosen = field(default_factory=Chosen)
+    asked: Asked = field(default_factory=Asked)
+    started_at: float = 0.0
 
 
 Step = tuple[State, tuple[cmd.Command, ...]]
+_NONE: Final[tuple[cmd.Command, ...]] = ()
 
 
-def start(now: Instant, settings: Settings) -> Step:
-    """Begin: a session is opened at once, so that a wrong key is told before somebody speaks."""
+def start(now: Instant, settings: Settings, kept: Mapping[str, object] | None = None) -> Step:
+    """Begin: a session is opened at once, so that a wrong key is told before somebody speaks.
+
+    ``kept`` is what ``cmd.Keep`` was given before the restart.
+    """
     state = State(link=Link(settled=Settled(wanted=settings.link.session)))
+    state, restored = doing.start(state, now, settings, kept or {})
     link, orders = link_.want(state.link, now.mono, settings.link)
-    return _show(replace(state, link=link), orders, now)
+    return _show(replace(state, link=link), (*restored, *orders), now)
 
 
 def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Step:
@@ -72,13 +90,20 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
             return _stop(state, now, settings)
         case ev.BusUp():
             return _announce(*_show(state, (), now))
+        case ev.Heard() | ev.GateOpened() if state.privacy.muted:
+            after, orders = state, _NONE
         case ev.Heard():
             after, orders = _hear(state, event, now, settings)
         case ev.MicClosed():
             after, orders = _mute(state, event, now, settings)
+        case ev.Asked() | ev.Misasked() | ev.UnmuteRequested() | ev.ChangeRequested():
+            after, orders = _heed(state, event, now, settings)
         case _:
             after, orders = _move(state, event, now, settings)
-    for follow in (_rotate, _give_up_stale, _hush, _speak):
+    if orders and isinstance(orders[-1], cmd.Exit):
+        return after, orders
+    settle = partial(doing.settle, event=event)
+    for follow in (_rotate, _give_up_stale, _hush, _speak, settle):
         after, more = follow(after, now, settings)
         orders = (*orders, *more)
     talk = talk_.note_sent(after.talk, orders, now.mono)
@@ -87,7 +112,7 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
 
 def deadline(state: State) -> float | None:
     """Monotonic seconds at which a Tick changes something, where that is known before."""
-    soon = [] if state.link.deadline is None else [state.link.deadline]
+    soon = [at for at in (state.link.deadline, doing.deadline(state)) if at is not None]
     if state.talk.shut and not talk_.is_sounding(state.talk):
         soon.append(state.talk.quiet_at)
     return min(soon, default=None)
@@ -119,12 +144,41 @@ def _hear(state: State, event: ev.Heard, now: Instant, settings: Settings) -> St
     return replace(state, link=link, talk=talk), (*orders, *more, *rest)
 
 
-def _stop(state: State, now: Instant, settings: Settings) -> Step:
+def _heed(
+    state: State,
+    event: ev.Asked | ev.Misasked | ev.UnmuteRequested | ev.ChangeRequested,
+    now: Instant,
+    settings: Settings,
+) -> Step:
+    """A person wants something of us."""
+    match event:
+        case ev.Misasked(refused):
+            return state, (misasked(refused, now),)
+        case ev.UnmuteRequested():
+            return doing.unmute(state, now)
+        case ev.ChangeRequested():
+            state, orders, event = doing.reconfigure(state, event)
+            return _then(_move(state, event, now, settings), orders)
+        case ev.Asked(request):
+            state, orders, left = doing.begin(state, request, now, settings)
+    match left:
+        case doing.Left.NOTHING:
+            return state, orders
+        case doing.Left.TALK:
+            return _then(_move(state, event, now, settings), orders)
+        case doing.Left.TELL:
+            return _then(_announce(state, ()), orders)
+        case doing.Left.RESTART:
+            return _then(_stop(state, now, settings, cmd.START_AGAIN), orders)
+
+
+def _stop(state: State, now: Instant, settings: Settings, code: int = 0) -> Step:
     """Say how every turn ended, and that nobody listens any more; then end."""
     talk, orders = endings.stop(state.talk, now, settings.talk)
     talk = speech.give_up(talk, "the satellite stops")
     last = health_.farewell(state.health, now)
-    return replace(state, talk=talk), (*orders, cmd.Publish(last), cmd.Exit(0))
+    state, answers = doing.stop(replace(state, talk=talk), now)
+    return state, (*orders, *answers, cmd.Publish(last), cmd.Exit(code))
 
 
 def _move(state: State, event: ev.Event, now: Instant, settings: Settings) -> Step:
@@ -245,7 +299,13 @@ def _hush(state: State, now: Instant, settings: Settings) -> Step:
 def _announce(state: State, shown: tuple[cmd.Command, ...]) -> Step:
     """Birth and state; ``shown`` holds the state where it has just changed."""
     again = () if state.health.shown is None or shown else (cmd.Publish(state.health.shown),)
-    return state, (cmd.AnnounceOnline(), *shown, *again)
+    chosen = () if state.chosen.shown is None else (cmd.Publish(state.chosen.shown),)
+    return state, (cmd.AnnounceOnline(), *shown, *again, *chosen)
+
+
+def _then(step: Step, orders: tuple[cmd.Command, ...]) -> Step:
+    """``step`` after the ``orders`` that came before its own."""
+    return step[0], (*orders, *step[1])
 
 
 def _show(state: State, orders: tuple[cmd.Command, ...], now: Instant) -> Step:

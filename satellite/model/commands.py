@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from satellite.model.events import ToolCall
 from satellite.model.records import Record, Result, Settings
@@ -300,6 +300,10 @@ class AnnounceWake:
 
 
 HouseCommand = Keep | Replay | Publish | Answer | AnnounceOnline | AnnounceEntities | AnnounceWake
+
+
+START_AGAIN: Final = 10
+"""The exit code that has systemd start us again: RestartForceExitStatus in the unit."""
 
 
 @dataclass(frozen=True, slots=True)

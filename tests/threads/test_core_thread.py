@@ -120,6 +120,7 @@ def test_every_order_reaches_its_owner_and_nothing_said_is_logged(
     assert {topic for topic, _, retain in owners.published if retain} == {
         "satellite/kitchen/status",
         "satellite/kitchen/state",
+        "satellite/kitchen/settings",
     }
     assert owners.alive[-1] in {"idle", "speaking"}
     assert "turn 3 answered" in caplog.text

@@ -47,8 +47,10 @@ def test_birth_and_state_are_sent_on_every_connect_to_the_broker() -> None:
     for _ in range(2):
         orders = stage.tell(ev.BusUp())
         assert isinstance(orders[0], cmd.AnnounceOnline)
-        assert orders[1] == cmd.Publish(stage.state.health.shown)  # type: ignore[arg-type]
-        assert len(orders) == 2
+        assert orders[1:] == [
+            cmd.Publish(stage.state.health.shown),  # type: ignore[arg-type]
+            cmd.Publish(stage.state.chosen.shown),  # type: ignore[arg-type]
+        ]
 
 
 def test_a_broker_that_is_away_is_a_problem_until_it_is_back() -> None:
@@ -57,7 +59,7 @@ def test_a_broker_that_is_away_is_a_problem_until_it_is_back() -> None:
     assert [p.code for p in stage.shown.problems] == ["mqtt_unreachable"]
     orders = stage.tell(ev.BusUp())
     assert isinstance(orders[0], cmd.AnnounceOnline)
-    assert len(orders) == 2
+    assert len(orders) == 3
     assert not stage.shown.problems
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from stage import VOICE, Stage, only, settings
 
 from satellite.logic import speech
-from satellite.logic.talk import Ended
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import records as rec
@@ -28,18 +25,23 @@ def ask(stage: Stage, text: str = "Is it warm?", *, respond: bool = True) -> lis
 
 
 def cancel(stage: Stage, what: What = "all") -> list[cmd.Command]:
-    return stage.tell(ev.Asked(Request("cancel", Cancel(what), "c")))
+    return stage.tell(ev.Asked(Request("cancel", Cancel(what))))
+
+
+def last_answers(stage: Stage) -> list[rec.Result]:
+    results = [answer.result for answer in only(stage.orders, cmd.Answer)]
+    return [result for result in results if result.status != "accepted"]
 
 
 def ends(stage: Stage) -> list[tuple[str, str]]:
-    """How each ended of those that nobody was told of yet."""
-    talk, ended = speech.outcomes(stage.state.talk)
-    stage.state = replace(stage.state, talk=talk)
-    return [(each.request.verb, each.status) for each in ended]
+    """How each ended of those that this was not asked about yet."""
+    ended = last_answers(stage)
+    stage.orders = [each for each in stage.orders if not isinstance(each, cmd.Answer)]
+    return [(result.cmd, result.status) for result in ended]
 
 
-def why(stage: Stage) -> Ended:
-    (ended,) = stage.state.talk.ended
+def why(stage: Stage) -> rec.Result:
+    (ended,) = last_answers(stage)
     return ended
 
 

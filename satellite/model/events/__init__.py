@@ -33,6 +33,7 @@ from satellite.model.events.house import (
     StopRequested,
     Tick,
     ToolDone,
+    UnmuteRequested,
 )
 from satellite.model.events.server import (
     AudioDelta,
@@ -81,6 +82,7 @@ Event = (
     | Tick
     | ChangeRequested
     | StopRequested
+    | UnmuteRequested
     | Asked
     | Misasked
     | HouseUp
@@ -131,6 +133,7 @@ __all__ = [
     "TranscriptDelta",
     "TranscriptFailed",
     "TranscriptUsage",
+    "UnmuteRequested",
     "Usage",
     "UserTranscript",
     "Woke",

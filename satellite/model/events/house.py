@@ -31,9 +31,13 @@ class BusDown:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time passed. ``frame_at`` is when the last frame was captured, None before the first."""
+    """Time passed. ``frame_at`` is when the last frame was captured, None before the first.
+
+    ``limited`` counts what came over MQTT too fast to be carried out, since the start.
+    """
 
     frame_at: float | None = None
+    limited: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,11 @@ class StopRequested:
     """A person or systemd wants us to end."""
 
     signum: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnmuteRequested:
+    """A person at the machine wants the microphone to be open again."""
 
 
 @dataclass(frozen=True, slots=True)
