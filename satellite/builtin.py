@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from satellite.model.events import ToolCall
-from satellite.model.session import Tool
+from satellite.model.session import OUR_TOOLS, Tool
 
 _NOTHING: Final = {"type": "object", "properties": {}, "additionalProperties": False}
 
@@ -29,7 +29,11 @@ def _time(here: datetime) -> str:
 
 _TOOLS: Final[dict[str, tuple[Tool, Callable[[datetime], str]]]] = {
     "time": (
-        Tool("get_time", "The time of day, the weekday and the date at the user's home.", _NOTHING),
+        Tool(
+            OUR_TOOLS["time"],
+            "The time of day, the weekday and the date at the user's home.",
+            _NOTHING,
+        ),
         _time,
     )
 }

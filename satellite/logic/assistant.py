@@ -129,7 +129,7 @@ def on_done(talk: Talk, done: ev.ResponseDone, now: float, settings: TalkSetting
     answer = replace(turn.answer, status=done.status, reason=reason, usage=done.usage)
     heeded = not (turn.dropped or turn.stopped or turn.source == "say")
     calls = done.calls if done.status == "completed" and heeded else ()
-    talk, orders = calling.begin(talk, _retried(talk, turn, answer, now), calls, now)
+    talk, orders = calling.begin(talk, _retried(talk, turn, answer, now), calls, now, settings)
     turn = turn_with(talk, done.response_id) or turn
     talk = put_answer(talk, turn, answer, now)
     if answer.sounding and not answer.interrupted:

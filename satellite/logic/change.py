@@ -45,8 +45,10 @@ def begin(settled: Settled, number: int) -> Settled:
 def ask(settled: Settled, number: int, now: float) -> tuple[Settled, tuple[cmd.Command, ...]]:
     """Send what is wanted, differs and can change now; nothing while an update is under way."""
     target = _possible(settled)
-    if settled.asked is not None or target == settled.has:
+    if settled.asked is not None:
         return settled, ()
+    if target == settled.has:
+        return replace(settled, has=target), ()  # they may differ in what no server is told
     updates = settled.updates + 1
     name = f"configure-{number}-{updates}"
     order = cmd.Configure(name, target, settled.has)

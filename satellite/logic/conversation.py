@@ -56,7 +56,7 @@ def _decide(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -
         case ev.FromServer(_, said):
             return _on_server(talk, said, now.mono, settings)
         case ev.ToolDone():
-            return calling.on_output(talk, event), ()
+            return calling.on_output(talk, event, now.mono), ()
         case ev.Tick():
             return _on_tick(talk, now.mono, settings)
         case ev.Asked(request):
@@ -140,12 +140,13 @@ def settle(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
     """Publish what is complete, each thing once; forget the turns that are over."""
     orders: list[cmd.Command] = []
     for turn in talk.turns:
-        counted, after, records = report.tell(talk.counted, turn, now, settings.report)
+        asked, calls = report.tell_house(turn, now, settings.report)
+        counted, after, records = report.tell(talk.counted, asked, now, settings.report)
         talk = put(replace(talk, counted=counted), after)
         if after.is_over:
             talk = replace(talk, said=history.remember(talk.said, after, now.mono))
             talk = speech.note_end(retire(talk, after), after)
-        orders += [cmd.Publish(record) for record in records]
+        orders += [cmd.Publish(record) for record in (*calls, *records)]
     return talk, tuple(orders)
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypedDict
 
 from satellite.logic import price
-from satellite.logic.turn import SUPERSEDED, Answer, Turn, spoken_text
+from satellite.logic.turn import SUPERSEDED, Answer, Call, Turn, spoken_text
 from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import Instant, seconds_of
@@ -103,6 +103,37 @@ def tell(
         records.append(_turn(counted, turn, envelope, settings))
         counted = replace(counted, sent_bytes=0, speech_ms=0)
     return counted, turn, tuple(records)
+
+
+def tell_house(
+    turn: Turn, now: Instant, settings: ReportSettings
+) -> tuple[Turn, tuple[rec.ToolCall, ...]]:
+    """Return what the house is to do, or to ask a person, and the turn with a note of it."""
+    records: list[rec.ToolCall] = []
+    calls: list[Call] = []
+    for call in turn.calls:
+        due = call.to_tell
+        if due is None:
+            calls.append(call)
+            continue
+        kind = rec.ToolCall if due == "call" else rec.ToolConfirm
+        records.append(_call(kind, call, turn, now, settings))
+        calls.append(replace(call, told=due))
+    return replace(turn, calls=tuple(calls)) if records else turn, tuple(records)
+
+
+def _call(
+    kind: type[rec.ToolCall], call: Call, turn: Turn, now: Instant, settings: ReportSettings
+) -> rec.ToolCall:
+    return kind(
+        call_id=call.call.call_id,
+        turn_id=turn.turn_id,
+        device_id=settings.device_id,
+        name=call.call.name,
+        arguments=dict(call.arguments),
+        deadline=timestamp(now.wall + call.deadline - now.mono),
+        ts=timestamp(now.wall),
+    )
 
 
 def _has_news(turn: Turn, now: float) -> bool:

@@ -34,7 +34,6 @@ from satellite.model import events as ev
 from satellite.model.requests import Ask, Cancel, Request, Say
 
 MOST_WAITING: Final = 5
-LONGEST: Final = 1500  # characters; 100 s of speech, and an answer may last 120 s
 SESSION_S: Final = 10.0  # an announcement that comes later is news no more
 WAIT_S: Final = 120.0  # in which whoever speaks must have come to an end
 LISTEN_S: Final = 1.5  # a server has said by then whether an open gate is a person
@@ -119,9 +118,6 @@ def _take_in(
     waiting = [entry for entry in talk.asked if entry.turn_id is None]
     if not settings.session.answers:
         why = "the session only writes down what is said (realtime.session: transcription)"
-        return _end(talk, request, "rejected", why), False
-    if len(order.text) > LONGEST:
-        why = f"the text has {len(order.text)} characters; at most {LONGEST}, send it in parts"
         return _end(talk, request, "rejected", why), False
     if not _WORD.search(order.text):
         return _end(talk, request, "rejected", "the text has no words"), False

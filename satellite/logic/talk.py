@@ -46,6 +46,7 @@ class Talk:
     quiet_at: float = 0.0  # until when the room still rings from the speaker
     reset_s: float = 0.0  # the server's last word on when its rate limit is whole again
     ran: tuple[str, ...] = ()  # ids of the tool calls of this session, newest last
+    house_at: tuple[float, ...] = ()  # when the house was last told to do something
     past: tuple[str, ...] = ()  # ids of this session's items and answers that are over
     asked: tuple[Asked, ...] = ()  # what is to be said or asked over MQTT, next one first
     ended: tuple[Ended, ...] = ()  # of those, what nobody was told of yet

@@ -11,11 +11,13 @@ Rule 3: a turn is over when its transcript is known or given up, and its answer 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from satellite.model import events as ev
 from satellite.model.audio import ms_of
+from satellite.model.session import House
 
 Outcome = Literal["final", "empty", "failed", "missing"]
 Source = Literal["voice", "ask", "say"]
@@ -67,11 +69,28 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call that the model waits for. ``output`` is None while it runs."""
+    """A tool call that the model waits for. ``output`` is None while it runs.
+
+    ``house`` and ``arguments`` of one that the house carries out, ``told`` what it was told of it.
+    """
 
     call: ev.ToolCall
     deadline: float
     output: str | None = field(default=None, repr=False)
+    house: House | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    told: Literal["nothing", "confirm", "call"] = "nothing"
+    confirmed: bool = False  # a person said yes
+
+    @property
+    def to_tell(self) -> Literal["confirm", "call"] | None:
+        """What the house is to be told of it now."""
+        if self.house is None or self.output is not None:
+            return None
+        due: Literal["confirm", "call"] = "call"
+        if self.house.sensitive and not self.confirmed:
+            due = "confirm"
+        return None if self.told == due else due
 
 
 @dataclass(frozen=True, slots=True)

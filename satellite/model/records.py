@@ -248,6 +248,10 @@ class ToolCall(Record, frozen=True, kw_only=True):
     ts: str
 
 
+class ToolConfirm(ToolCall, frozen=True, kw_only=True):
+    """A person must say whether this may be done: ``tool/call`` has it only after their yes."""
+
+
 class Result(Record, frozen=True, kw_only=True):
     """What became of something that was asked for over MQTT."""
 

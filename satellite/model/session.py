@@ -14,13 +14,31 @@ QUOTE: Final = 12
 LEAST_QUOTE: Final = 4  # shorter words are in every sentence
 
 
+OUR_TOOLS: Final = {"time": "get_time"}  # by their name in the configuration
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Of a tool that the house carries out: what the model is not told.
+
+    ``sensitive``: a person must say yes to each call before the house hears of it.
+    """
+
+    timeout_s: float = 10.0
+    sensitive: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function that the model may call. ``parameters`` is a JSON Schema."""
+    """A function that the model may call. ``parameters`` is a JSON Schema.
+
+    ``house`` is None for one of our own. It is no affair of the server's, so none of what is equal.
+    """
 
     name: str
     description: str
     parameters: Mapping[str, Any]
+    house: House | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

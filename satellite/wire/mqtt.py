@@ -62,6 +62,9 @@ TOPICS: Final[dict[str, Topic]] = {
         rec.TurnRecord, "both, with numbers, when nothing more of the turn can come", expiry_s=120
     ),
     "tool/call": Topic(rec.ToolCall, "the model wants one of `tools.mqtt`", expiry_s=60),
+    "tool/confirm": Topic(
+        rec.ToolConfirm, "the model wants a `sensitive` one: a person must say yes", expiry_s=60
+    ),
     "settings": Topic(rec.Settings, "each change, and at each connect", "yes"),
     "usage": Topic(rec.Usage, "after each turn, at midnight, and at each connect", "yes"),
     "diagnostics": Topic(
@@ -153,7 +156,7 @@ def table() -> str:
     for name, topic in TOPICS.items():
         link = f"[`{name}`]({file_name(name)})" if topic.record else f"`{name}`"
         expires = f"{topic.expiry_s} s" if topic.expiry_s else "never"
-        if name == "tool/call":
+        if name.startswith("tool/"):
             expires = "at its `deadline`"
         kept = retained[topic.retain]
         lines.append(f"| {link} | {topic.when} | {topic.qos} | {kept} | {expires} |")

@@ -26,6 +26,8 @@ class ToolResultForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     call_id: Annotated[str, Meta(min_length=1, max_length=256)]
     output: Any = None
     is_error: bool = False
+    confirmed: bool | None = None
+    """The answer to ``tool/confirm``: whether a person wants it to be done."""
     v: Literal[1] = 1
 
 
@@ -72,7 +74,7 @@ def read_tool_result(payload: bytes, *, retained: bool = False) -> ev.ToolDone |
         if len(payload) > LONGEST_PAYLOAD:
             raise WrongError(f"is {len(payload)} bytes long, at most {LONGEST_PAYLOAD} are read")
         form = _decode(payload, ToolResultForm)
-        return ev.ToolDone(form.call_id, _for_the_model(form))
+        return ev.ToolDone(form.call_id, _for_the_model(form), form.confirmed)
     except WrongError as exc:
         return Refused("tool/result", f"tool/result: {exc}; {usage}")
 

@@ -91,6 +91,15 @@ RECORDS: list[rec.Record] = [
         deadline="2026-11-21T08:00:10.500Z",
         ts=TS,
     ),
+    rec.ToolConfirm(
+        call_id="c2",
+        turn_id="b-t1",
+        device_id="kitchen",
+        name="unlock",
+        arguments={},
+        deadline="2026-11-21T08:00:30.500Z",
+        ts=TS,
+    ),
     rec.Result(cmd="mute", id=None, status="done", ts=TS),
     rec.Replayed(topic="turn", seq=4, record=msgspec.Raw(b'{"v":1}')),
 ]
@@ -154,6 +163,7 @@ def test_the_rest_is_sent_as_the_table_says() -> None:
         "usage": (1, True, None),
         "diagnostics": (0, True, 180),
         "error": (1, False, 600),
+        "tool/confirm": (1, False, 31),
         "tool/call": (1, False, 11),  # its deadline
         "result": (1, False, 60),
         "replay": (1, False, 60),

@@ -366,7 +366,6 @@ def test_a_tool_that_a_text_talks_a_model_into_is_not_run() -> None:
 @pytest.mark.parametrize(("session", "text"), [
     (Session(kind="transcription"), TEXT),
     (Session(output="text"), TEXT),
-    (Session(), "x" * (speech.LONGEST + 1)),
     (Session(), "...!"),
 ])  # fmt: skip
 def test_what_cannot_be_said_is_rejected_with_a_sentence(session: Session, text: str) -> None:

@@ -10,10 +10,14 @@ from satellite.model.session import Session
 
 @dataclass(frozen=True, slots=True)
 class ToolDone:
-    """A tool ran, or could not: ``output`` is for the model."""
+    """A tool ran, or could not: ``output`` is for the model.
+
+    ``confirmed``: it has not run, but a person said that it may, or may not.
+    """
 
     call_id: str
     output: str = field(repr=False)
+    confirmed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
