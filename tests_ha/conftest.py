@@ -6,10 +6,11 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from broker import Broker, Client
-from house import ROOT, House
+from house import MODES, PLACE, ROOT, VERSION, House
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +34,13 @@ def house(broker: Broker) -> Iterator[House]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def broker_client(broker: Broker) -> Iterator[Client]:
+    made = Client(broker.port)
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def client(broker: Broker) -> Iterator[Callable[..., Client]]:
     """Make clients of the broker that hear the topics given."""
@@ -48,4 +56,12 @@ def client(broker: Broker) -> Iterator[Callable[..., Client]]:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"home assistant: in {ROOT}" if ROOT else "home assistant: in .venv-ha"
+    return f"home assistant {VERSION} in {PLACE}"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if MODES[-1] != "device":
+        terminalreporter.write_line(
+            f"device discovery was not tried: Home Assistant {VERSION} is older than 2024.11;"
+            " see docs/home-assistant/testing.md"
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -25,7 +26,11 @@ from satellite.cli.children import free_port
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 ROOT: Final = os.environ.get("HA_ROOT") or None
-IN_ROOT: Final = "/opt/home-assistant/bin/hass"  # where scripts/home-assistant root puts it
+PLACE: Final = Path(f"{ROOT}/opt/home-assistant") if ROOT else PROJECT / ".venv-ha"
+_INFO: Final = list(PLACE.glob("lib/*/site-packages/homeassistant-*.dist-info"))
+VERSION: Final = _INFO[0].stem.split("-")[1] if _INFO else "0.0"
+# The forms of discovery that it knows; the best one last.
+MODES: Final = ("component", "device")[: 1 + (tuple(map(int, VERSION.split("."))) >= (2024, 11))]
 START_S: Final = 90.0
 STOP_S: Final = 30.0
 WHO: Final = "http://127.0.0.1/"  # an OAuth client names itself by an address
@@ -49,6 +54,13 @@ logger:
   logs: {{seen: info}}
 automation: !include automations.yaml
 """
+# What it says in any case here: no pip, an old Python, no programs for pictures.
+OWN_MATTERS: Final = (
+    "[homeassistant.bootstrap]",
+    "[aiohttp_fast_zlib]",
+    "[haffmpeg.",
+    "[homeassistant.components.camera.img_util]",
+)
 Found = TypeVar("Found")
 
 
@@ -67,7 +79,6 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
-        self.version = ""
         self._token = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: websocket.WebSocket | None = None
@@ -79,9 +90,9 @@ class House:
 
     def start(self) -> None:
         """Start it and wait until it has finished starting."""
-        command = [str(PROJECT / ".venv-ha/bin/hass"), "-c", str(self.folder)]
+        command = [f"{PLACE}/bin/hass", "-c", str(self.folder)]
         if ROOT:
-            command = ["chroot", ROOT, IN_ROOT, "-c", f"/{self.folder.relative_to(ROOT)}"]
+            command = ["chroot", ROOT, *(word.removeprefix(ROOT) for word in command)]
         with (self.folder / "stdout.log").open("ab") as out:
             self._process = subprocess.Popen(
                 [*command, "--skip-pip"], stdin=subprocess.DEVNULL, stdout=out, stderr=out
@@ -90,7 +101,6 @@ class House:
         if not self._token:
             self._onboard()
         until(lambda: self.get("config")["state"] == "RUNNING", "it is up", START_S)
-        self.version = self.get("config")["version"]
 
     def stop(self) -> None:
         """End it in order, as a restart of the machine does."""
@@ -219,10 +229,20 @@ class House:
         assert found is not None
         return found
 
+    def converse(self, text: str) -> str:
+        """Say something to its own assistant; how that ended, such as action_done."""
+        told = self.post("conversation/process", {"text": text, "language": "en"})
+        return str(told["response"]["response_type"])
+
     def automations(self, text: str) -> None:
         """Make ``text`` the whole of automations.yaml and load it."""
         (self.folder / "automations.yaml").write_text(text)
         self.service("automation.reload", {})
+
+    def complaints(self) -> list[str]:
+        """The first lines of warnings and errors in its log that are not about its own matters."""
+        found = re.findall(r"^20\S+ \S+ (?:WARNING|ERROR|CRITICAL) .*$", self.log, re.MULTILINE)
+        return [line for line in found if not any(own in line for own in OWN_MATTERS)]
 
     @property
     def log(self) -> str:
