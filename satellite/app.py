@@ -20,7 +20,10 @@ from satellite.adapters.systemd import Notifier
 from satellite.capture import Capture
 from satellite.config.schema import Config
 from satellite.core import Core, Outside, Wire
+from satellite.house import House
 from satellite.inbox import Inbox
+from satellite.logic.asked import AskedSettings
+from satellite.logic.chosen import ChosenSettings
 from satellite.logic.gate import Gate, GateSettings
 from satellite.logic.link import LinkSettings
 from satellite.logic.report import ReportSettings
@@ -95,6 +98,8 @@ def build(config: Config, notifier: Notifier) -> App:
     )
     volume = config.audio.output.volume
     playback = Playback(_sink(config), inbox.post, time.monotonic, volume=volume)
+    closed = (config.mqtt.discovery_prefix,)
+    house = House(base_topic, closed, inbox.post, inbox.post_patiently, time.monotonic)
     outside = Outside(
         link=link,
         bus=bus,
@@ -104,6 +109,7 @@ def build(config: Config, notifier: Notifier) -> App:
         last_frame_at=lambda: capture.last_frame_at,
         run_tool=builtin.run,
         clock=lambda: Instant(time.monotonic(), time.time()),
+        limited=lambda: house.limited,
     )
     wire = Wire(
         base_topic,
@@ -140,6 +146,10 @@ def _settings(config: Config, place: str) -> Settings:
             recording=bool(config.audio.input.file),
             session=session,
             drop_phantoms=realtime_.transcription.phantoms == "drop",
+        ),
+        asked=AskedSettings(frozenset(config.commands.refuse), config.privacy.remote_unmute),
+        chosen=ChosenSettings(
+            config.audio.output.volume, config.gate.aggressiveness, config.gate.activation
         ),
     )
 

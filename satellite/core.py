@@ -41,6 +41,7 @@ class Outside:
     last_frame_at: Callable[[], float | None]  # a counter of the capture thread
     run_tool: Callable[[ev.ToolCall, float], str]  # of our own; at once
     clock: Callable[[], Instant]
+    limited: Callable[[], int] = lambda: 0  # a counter of the MQTT thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Core:
             self._decide(event)
         if self._patience_s() == 0.0:
             self._ticked_at = self._outside.clock().mono
-            self._decide(ev.Tick(self._outside.last_frame_at()))
+            self._decide(ev.Tick(self._outside.last_frame_at(), self._outside.limited()))
         shown = self.state.health.shown
         self._outside.alive(shown.state if shown else "starting")
 

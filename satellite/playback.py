@@ -110,6 +110,8 @@ class Playback:
                 self._playout(response_id).ended = True
             case cmd.FlushPlayout(response_id):
                 self._flush(response_id)
+            case cmd.SetVolume(percent):
+                self._volume = percent
             case _:
                 raise AssertionError(f"not an order for the playback thread: {order!r}")
 

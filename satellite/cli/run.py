@@ -29,8 +29,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read the configuration, then run until SIGTERM or SIGINT; read it again at SIGHUP."""
+    """Read the configuration, then run until SIGTERM or SIGINT.
+
+    SIGHUP: read the configuration again. SIGUSR2: open the microphone that was muted over MQTT.
+    """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end us; what it asks for is being done
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
     from satellite import app
     from satellite.adapters.systemd import Notifier
@@ -46,6 +50,9 @@ def run(args: argparse.Namespace) -> int:
 
     reload = Reload(lambda: read_config(args.config, today()), config, satellite.inbox.post)
     signal.signal(signal.SIGHUP, lambda _signum, _frame: reload.request())
+    signal.signal(
+        signal.SIGUSR2, lambda _signum, _frame: satellite.inbox.post(ev.UnmuteRequested())
+    )
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     faulthandler.register(signal.SIGUSR1, all_threads=True)

@@ -17,7 +17,7 @@ from satellite.config.tags import Sources, WrongError
 from satellite.config.values import guess, looks_secret, one_of, read
 from satellite.errors import ConfigError
 
-_SHORT_LIST: Final = 8  # so many valid keys still fit into a sentence
+_SHORT_LIST: Final = 12  # so many valid keys still fit into a sentence
 _NOT_A_SECTION: Final = "must be a section: lines of the form key: value, indented below it"
 _KEY_START: Final = re.compile("[A-Za-z0-9_-]{1,40}")
 _LAST: Final = 1 << 30  # problems without a line come after those with one

@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from satellite.config.session_keys import Realtime
 from satellite.config.setting import is_loopback, says, setting
+from satellite.model.requests import Verb
 
 MQTT_PORT: Final = 1883  # IANA, plain
 MQTT_TLS_PORT: Final = 8883  # IANA, secure-mqtt
@@ -168,6 +169,11 @@ class Privacy:
     retain_text: bool = setting(
         False, "Let the broker keep the last texts and hand them to whoever connects later."
     )
+    remote_unmute: bool = setting(
+        False,
+        "Let others open a muted microphone over MQTT; else that is done at this machine only"
+        " (systemctl kill -s USR2 satellite).",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +187,15 @@ class Budget:
         high=10_000,
     )
     per_month: float | None = setting(20.0, "The same for a month.", low=0.01, high=100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What others may ask for over MQTT."""
+
+    refuse: tuple[Verb, ...] = setting(
+        (), "Commands that are not carried out, such as [instructions, restart]."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,5 +231,8 @@ class Config:
     )
     mqtt: Mqtt = field(default_factory=Mqtt, metadata=says("Where every turn is published."))
     budget: Budget = field(default_factory=Budget, metadata=says("What it may cost."))
+    commands: Commands = field(
+        default_factory=Commands, metadata=says("What others may ask for over MQTT.")
+    )
     privacy: Privacy = field(default_factory=Privacy, metadata=says("Where texts may appear."))
     lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)

@@ -23,6 +23,24 @@ Setting = Literal[
     "sensitivity",
     "activation",
 ]
+Verb = Literal[
+    "activation",
+    "ask",
+    "cancel",
+    "get",
+    "instructions",
+    "language",
+    "listen",
+    "mute",
+    "new_session",
+    "replay",
+    "restart",
+    "say",
+    "sensitivity",
+    "transcription_prompt",
+    "voice",
+    "volume",
+]
 What = Literal["response", "say", "all"]
 
 

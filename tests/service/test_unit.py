@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from satellite.cli import main
+from satellite.model import commands as cmd
 
 UNIT = Path(__file__).parents[2] / "systemd" / "satellite.service"
 
@@ -52,6 +53,8 @@ def test_systemd_waits_for_ready_and_watches(unit: dict[str, list[str]]) -> None
 def test_it_starts_again_unless_starting_again_cannot_help(unit: dict[str, list[str]]) -> None:
     assert unit["Service.Restart"] == ["on-failure"]
     assert unit["Service.RestartSec"] == ["5"]
+    assert unit["Service.RestartForceExitStatus"] == [str(cmd.START_AGAIN)]
+    assert unit["Service.SuccessExitStatus"] == [str(cmd.START_AGAIN)]
     assert unit["Service.RestartPreventExitStatus"] == [f"{main.EX_USAGE} {main.EX_CONFIG}"]
     limit_s = int(unit["Unit.StartLimitIntervalSec"][0])
     burst = int(unit["Unit.StartLimitBurst"][0])
