@@ -139,6 +139,7 @@ def _settings(config: Config, place: str) -> Settings:
                 boot=secrets.token_hex(6),
                 device_id=config.name,
                 language=realtime_.transcription.language,
+                partials=config.mqtt.publish_partial,
                 price=price,
                 transcript_price=transcript_price,
             ),

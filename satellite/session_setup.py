@@ -11,11 +11,11 @@ from typing import Any, Final
 from satellite import builtin
 from satellite.adapters.realtime_link import Endpoint, Fetch
 from satellite.adapters.resampler import Resampler
-from satellite.config.schema import Config
+from satellite.config.schema import Config, MqttTool
 from satellite.config.session_keys import Realtime
 from satellite.errors import SetupError
 from satellite.model.models import TRANSCRIBERS, Transcriber
-from satellite.model.session import Kind, Session
+from satellite.model.session import House, Kind, Session, Tool
 from satellite.wire import beta, realtime, telephone, xai
 from satellite.wire.server_events import Decoder
 
@@ -25,7 +25,7 @@ _KINDS: Final[dict[str, Kind]] = {"conversation": "realtime", "transcription": "
 _KEYS_OF: Final = {
     "instructions": ("realtime.instructions",),
     "output": ("realtime.output",),
-    "tools": ("tools.builtin",),
+    "tools": ("tools.builtin", "tools.mqtt"),
     "voice": ("realtime.voice",),
     "transcription_model": (
         "realtime.transcription.model",
@@ -58,9 +58,14 @@ def session(config: Config) -> Session:
         noise_reduction=r.noise_reduction,
         input_format=r.input_format,
         output_format=r.output_format,
-        tools=builtin.tools(config.tools.builtin),
+        tools=(*builtin.tools(config.tools.builtin), *map(_house_tool, config.tools.mqtt)),
         left_alone=left_alone,
     )
+
+
+def _house_tool(tool: MqttTool) -> Tool:
+    house = House(float(tool.timeout_s), tool.sensitive)
+    return Tool(tool.name, tool.description, tool.parameters, house)
 
 
 def _confidence(realtime_: Realtime, left_alone: frozenset[str]) -> bool:

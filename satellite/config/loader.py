@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, is_dataclass, replace
 from datetime import date
-from typing import Any, Final, Literal, get_type_hints
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from satellite.config import advice, mistakes, nodes, rules, session_rules
+from satellite.config.free import json_of
 from satellite.config.nodes import Node, Refused, Scalar
 from satellite.config.schema import Config
 from satellite.config.setting import Setting, keys_of
@@ -156,7 +157,32 @@ def _read_field(entry: Field[Any], kind: Any, node: Node, key: str, reading: _Re
     if isinstance(node, Scalar) and (sentence := mistakes.said_of(key, node.text)):
         raise WrongError(sentence)
     about: Setting = entry.metadata["setting"]
+    if get_origin(kind) is tuple and is_dataclass(get_args(kind)[0]):
+        return _read_sections(get_args(kind)[0], node, key, reading)
+    if about.free:
+        return _read_free(node)
     return read(node, kind, about, entry.default, reading.sources)
+
+
+def _read_sections(kind: Any, node: Node, key: str, reading: _Reading) -> tuple[Any, ...]:
+    """A list of sections; the lines of each are known as those of ``key[0]``, ``key[1]`` ..."""
+    if isinstance(node, Scalar) and node.is_null:
+        return ()
+    if not isinstance(node, nodes.Sequence):
+        raise WrongError("must be a list: lines of the form - name: value")
+    found = []
+    for n, item in enumerate(node.items):
+        name = f"{key}[{n}]"
+        reading.lines[name] = item.line
+        found.append(_read_section(kind, item, name, reading))
+    return tuple(found)
+
+
+def _read_free(node: Node) -> Any:
+    made = json_of(node)
+    if not isinstance(made, dict):
+        raise WrongError(_NOT_A_SECTION)
+    return made
 
 
 def _written(kind: type[Any], node: nodes.Mapping, path: str, reading: _Reading) -> dict[str, Node]:

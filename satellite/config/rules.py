@@ -7,14 +7,17 @@ The numbers are from the server's turn detection: it needs its silence to be sen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from satellite.config.schema import Config
 from satellite.config.setting import is_loopback
+from satellite.model.json_schema import unusable
+from satellite.model.session import OUR_TOOLS
 
 SILENCE_MARGIN_MS: Final = 200  # the server's detector decays for up to that long
+MOST_TOOLS: Final = 32  # each is paid for with every answer
 PRE_ROLL_MARGIN_MS: Final = 100  # so that the server's padding never reaches into older sound
 
 
@@ -31,6 +34,37 @@ def broken(config: Config) -> Iterator[Finding]:
     yield from _audio(config)
     yield from _gate(config)
     yield from _mqtt(config)
+    yield from _tools(config)
+
+
+def _tools(config: Config) -> Iterator[Finding]:
+    """A wrong schema would be found by the model, in the middle of a sentence."""
+    ours = {OUR_TOOLS[name] for name in config.tools.builtin}
+    names: set[str] = set()
+    if len(config.tools.mqtt) > MOST_TOOLS:
+        yield Finding(("tools.mqtt",), f"has {len(config.tools.mqtt)} tools, at most {MOST_TOOLS}")
+    for n, tool in enumerate(config.tools.mqtt):
+        key = f"tools.mqtt[{n}]"
+        if not tool.name:
+            yield Finding((f"{key}.name",), "is required")
+        elif tool.name in names:
+            yield Finding((f"{key}.name",), f"is {tool.name}, which another one has; rename one")
+        elif tool.name in ours:
+            sentence = f"is {tool.name}, which one of this program has (tools.builtin); rename it"
+            yield Finding((f"{key}.name", "tools.builtin"), sentence)
+        names.add(tool.name)
+        if not tool.description.strip():
+            sentence = "is required: by it the model knows when to call it"
+            yield Finding((f"{key}.description",), sentence)
+        for sentence in _parameters(tool.parameters):
+            yield Finding((f"{key}.parameters",), sentence)
+
+
+def _parameters(schema: Mapping[str, Any]) -> Iterator[str]:
+    wrong = list(unusable(schema))
+    yield from wrong
+    if not wrong and schema.get("type") != "object":
+        yield "must say type: object, with the parameters below properties"
 
 
 def _audio(config: Config) -> Iterator[Finding]:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from satellite.config.session_keys import Realtime
-from satellite.config.setting import is_loopback, says, setting
+from satellite.config.setting import Setting, is_loopback, says, setting
 from satellite.model.requests import Verb
 
 MQTT_PORT: Final = 1883  # IANA, plain
@@ -199,11 +199,36 @@ class Commands:
 
 
 @dataclass(frozen=True, slots=True)
+class MqttTool:
+    """One tool that an automation carries out."""
+
+    name: str = setting(
+        "",
+        "What the model calls it.",
+        pattern="[A-Za-z0-9_-]{1,64}",
+        wording="1 to 64 letters, digits, _ and -",
+    )
+    description: str = setting("", "What it does and when, for the model.", prose=True)
+    parameters: Mapping[str, Any] = field(
+        default_factory=lambda: {"type": "object", "properties": {}},
+        metadata={"setting": Setting("What it is called with, as a JSON Schema.", free=True)},
+    )
+    timeout_s: int = setting(10, "So many seconds it may take.", low=1, high=60)
+    sensitive: bool = setting(False, "It is done only after a person said yes to it.")
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """What the model may do beside answering."""
 
     builtin: tuple[Literal["time"], ...] = setting(
         ("time",), "Tools of this program: time tells the date and the time of day."
+    )
+    mqtt: tuple[MqttTool, ...] = setting(
+        (),
+        "Tools that your automations carry out over MQTT, each with a name, a description, its"
+        " parameters as a JSON Schema, timeout_s, and sensitive: true where a person must say yes"
+        " first; docs/tools.md shows how.",
     )
 
 

@@ -20,6 +20,7 @@ class Setting:
     prose: bool = False  # free text: may be empty, may have several lines, is never echoed
     shown: bool = True  # may be echoed
     path: Literal["", "read", "write"] = ""  # a file, relative to the folder of the configuration
+    free: bool = False  # JSON of any form
     active: str = ""  # how the example sets this key; empty: it shows the default, commented out
 
 

@@ -260,3 +260,36 @@ def test_a_password_is_never_in_a_problem(password: str) -> None:
 def test_nothing_small_takes_long(text: str) -> None:
     with pytest.raises(ConfigError):
         loaded(text)
+
+
+def test_tools_of_the_house_are_read_whole() -> None:
+    text = """
+tools:
+  mqtt:
+    - name: light
+      description: Dims a lamp.
+      timeout_s: 4
+      sensitive: true
+      parameters:
+        type: object
+        properties:
+          lamp: {type: string, enum: ["on", hall, '1']}
+          percent: {type: integer, minimum: 0, maximum: 1.5, default: null}
+        required: [lamp]
+        additionalProperties: false
+    - name: bell
+      description: Rings.
+"""
+    light, bell = loaded(text + KEY).tools.mqtt
+    assert (light.name, light.timeout_s, light.sensitive) == ("light", 4, True)
+    assert light.parameters == {
+        "type": "object",
+        "properties": {
+            "lamp": {"type": "string", "enum": ["on", "hall", "1"]},
+            "percent": {"type": "integer", "minimum": 0, "maximum": 1.5, "default": None},
+        },
+        "required": ["lamp"],
+        "additionalProperties": False,
+    }
+    assert bell.parameters == {"type": "object", "properties": {}}
+    assert not bell.sensitive
