@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -64,8 +65,8 @@ class Stage:
     state: logic.State = field(default_factory=logic.State)
     orders: list[cmd.Command] = field(default_factory=list)
 
-    def start(self) -> Stage:
-        self.state, orders = logic.start(self.instant, self.settings)
+    def start(self, kept: Mapping[str, object] | None = None) -> Stage:
+        self.state, orders = logic.start(self.instant, self.settings, kept)
         self.orders += orders
         return self
 
