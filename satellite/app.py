@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from satellite import builtin, errors, house_setup, session_setup
-from satellite.adapters import mqtt_link, portaudio, realtime_link, recording, voice
+from satellite.adapters import mqtt_link, portaudio, realtime_link, recording, voice, wake
 from satellite.adapters.resampler import Resampler
 from satellite.adapters.systemd import Notifier
-from satellite.capture import Capture
+from satellite.capture import Capture, Ears
 from satellite.config.schema import Config
 from satellite.core import Core, Outside, Wire
 from satellite.house import House
@@ -29,9 +29,10 @@ from satellite.logic.link import LinkSettings
 from satellite.logic.report import ReportSettings
 from satellite.logic.satellite import Settings
 from satellite.logic.talk import TalkSettings
+from satellite.model import commands as cmd
 from satellite.model import models
 from satellite.model.audio import Instant
-from satellite.model.ports import Sink, Source
+from satellite.model.ports import Sink, Source, Waker
 from satellite.playback import Playback
 from satellite.wire import discovery, mqtt
 
@@ -91,7 +92,8 @@ def build(config: Config, notifier: Notifier) -> App:
     bus = mqtt_link.MqttLink(_broker(config), will, inbox.post)
     capture = Capture(
         _source(config),
-        voice.make_judge(config.gate.aggressiveness),
+        Ears(voice.make_judge, functools.partial(_waker, config)),
+        cmd.SetEars(config.gate.aggressiveness, config.gate.activation),
         Gate(_gate(config)),
         inbox.post,
         time.monotonic,
@@ -147,10 +149,14 @@ def _settings(config: Config, place: str) -> Settings:
             recording=bool(config.audio.input.file),
             session=session,
             drop_phantoms=realtime_.transcription.phantoms == "drop",
+            follow_up_s=config.wake_word.follow_up_s,
         ),
         asked=AskedSettings(frozenset(config.commands.refuse), config.privacy.remote_unmute),
         chosen=ChosenSettings(
-            config.audio.output.volume, config.gate.aggressiveness, config.gate.activation
+            config.audio.output.volume,
+            config.gate.aggressiveness,
+            config.gate.activation,
+            frozenset(house_setup.activations()),
         ),
     )
 
@@ -186,7 +192,14 @@ def _gate(config: Config) -> GateSettings:
         pre_roll_ms=g.pre_roll_ms,
         hangover_ms=g.hangover_ms,
         limit_ms=g.max_utterance_s * 1000,
+        ends_turns=config.realtime.manual,
     )
+
+
+def _waker(config: Config) -> Waker:
+    """Raises SetupError for a missing extra."""
+    given = config.wake_word
+    return wake.WakeWord(given.model, given.threshold, Resampler)
 
 
 def _source(config: Config) -> Source:

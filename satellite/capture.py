@@ -17,23 +17,35 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from satellite.errors import DeviceError, SatelliteError
+from satellite.errors import DeviceError, SatelliteError, SetupError
 from satellite.inbox import Post
 from satellite.logic.backoff import Backoff
 from satellite.logic.gate import Change, Gate
 from satellite.model import commands as cmd
 from satellite.model import events as ev
-from satellite.model.audio import FRAME_BYTES, FRAME_MS, FRAME_SAMPLES
-from satellite.model.ports import Judge, Source
+from satellite.model.audio import FRAME_BYTES, FRAME_MS, FRAME_SAMPLES, frames
+from satellite.model.ports import Judge, Source, Waker
 
 QUIET_FRAMES: Final = 4  # 80 ms
 OPEN_FRAMES: Final = 2  # 40 ms
 REOPEN: Final = Backoff(first_s=1.0, most_s=10.0)  # reliability P2: heard again within 10 s
 
+FIRST_WORDS: Final = frames(5000)  # after a wake word
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """How to make what hears. ``judge``: of webrtcvad's aggressiveness; ``waker`` may raise
+    SetupError, and is not made before somebody wants it."""
+
+    judge: Callable[[int], Judge]
+    waker: Callable[[], Waker]
 
 
 class Capture:
@@ -42,14 +54,17 @@ class Capture:
     def __init__(
         self,
         source: Source,
-        judge: Judge,
+        ears: Ears,
+        wanted: cmd.SetEars,
         gate: Gate,
         post: Post,
         clock: Callable[[], float],
     ) -> None:
         self._source = source
-        self._judge = judge
+        self._ears = ears
         self._gate = gate
+        self._waker: Waker | None = None
+        self._set_ears(wanted)
         self._post = post
         self._clock = clock
         self._orders: SimpleQueue[object] = SimpleQueue()
@@ -60,6 +75,7 @@ class Capture:
         self._failures = 0
         self._said_ended = False
         self._said_lost = ""
+        self._said_armed = False
         self.last_frame_at: float | None = None
 
     def start(self) -> None:
@@ -86,6 +102,7 @@ class Capture:
                 continue
             self._hear()
             self._gate.forget()
+            self._said_armed = False  # MicLost or MicClosed says that
             if self._failures:
                 self._rest(REOPEN.delay_s(self._failures, lambda _, most: most))
 
@@ -121,8 +138,10 @@ class Capture:
                 first = self._said_ended = False
                 self._said_lost = ""
                 self._post(ev.MicReady())
+            self._note_armed()
             if not deaf:  # else it was captured while nothing was to be heard
                 self._gate_block(block, self.last_frame_at)
+            self._note_armed()
             self._note_end()
 
     def _rest(self, seconds: float) -> None:
@@ -143,18 +162,38 @@ class Capture:
 
     def _carry_out(self, order: object) -> None:
         match order:
-            case cmd.HoldGate(on):
-                self._gate.hold(on)
-            case cmd.ShutGate(on):
-                self._gate.shut_off(on)
+            case cmd.HoldGate() | cmd.ShutGate() | cmd.OpenGate():
+                self._steer(order)
             case cmd.PauseRecording(on):
                 self._source.pause(on)
             case cmd.MuteMic(on):
                 self._muted = self._owes_closed = on
+            case cmd.SetEars():
+                try:
+                    self._set_ears(order)
+                except SetupError as exc:
+                    log.warning("gate.activation stays %s: %s", self._gate.activation, exc)
             case None:
                 pass  # the thread is to end
             case _:
                 raise AssertionError(f"not an order for the capture thread: {order!r}")
+
+    def _steer(self, order: cmd.HoldGate | cmd.ShutGate | cmd.OpenGate) -> None:
+        match order:
+            case cmd.HoldGate(on):
+                self._gate.hold(on)
+            case cmd.ShutGate(on):
+                self._gate.shut_off(on)
+            case cmd.OpenGate(False):
+                self._gate.end()
+            case cmd.OpenGate(True, for_s) if not self._muted:  # asked for in vain: not for later
+                self._gate.arm(frames(round(for_s * 1000)))
+
+    def _set_ears(self, wanted: cmd.SetEars) -> None:
+        if wanted.activation == "wake_word" and self._waker is None:
+            self._waker = self._ears.waker()
+        self._judge = self._ears.judge(wanted.aggressiveness)
+        self._gate.activate(wanted.activation)
 
     def _say_closed(self) -> None:
         """The device is closed and all that was heard is forgotten."""
@@ -172,6 +211,7 @@ class Capture:
         for start in range(0, len(block), FRAME_BYTES):
             frame = block[start : start + FRAME_BYTES]
             frame_at = end_at - (len(block) - start - FRAME_BYTES) / FRAME_BYTES * FRAME_MS / 1000
+            self._wake(frame)
             passed = self._gate.step(frame, False if self._gate.shut else self._judge(frame))
             if passed.change is Change.OPENED:
                 self._post(ev.GateOpened())
@@ -184,6 +224,19 @@ class Capture:
                 pieces, speech_ms = [], 0
                 self._post(ev.GateClosed(too_long=passed.change is Change.CUT))
         self._hand_on(pieces, speech_ms, speech_at)
+
+    def _wake(self, frame: bytes) -> None:
+        if self._waker is None or not self._gate.waits or self._gate.activation != "wake_word":
+            return
+        word = self._waker.hear(frame)
+        if word is not None:
+            self._gate.arm(FIRST_WORDS, woken=True)
+            self._post(ev.Woke(word))
+
+    def _note_armed(self) -> None:
+        if self._gate.armed != self._said_armed:
+            self._said_armed = self._gate.armed
+            self._post(ev.Armed(self._said_armed))
 
     def _hand_on(self, pieces: list[bytes], speech_ms: int, speech_at: float | None) -> None:
         if pieces:

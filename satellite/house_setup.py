@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 
 from satellite import __version__
+from satellite.adapters import wake
 from satellite.config.schema import Config
 from satellite.model import models
 from satellite.model import records as rec
-from satellite.model.session import Session
+from satellite.model.session import Activation, Session
 from satellite.wire import discovery, mqtt
 
 
@@ -27,11 +28,17 @@ def about(config: Config) -> discovery.About:
         version=__version__,
         voices=realtime.row.voices,
         languages=models.LANGUAGES,
-        activations=("open_mic",),
+        activations=activations(),
         answers=answers,
         speaks=answers and realtime.output == "audio" and not config.audio.output.silent,
         retain_text=config.privacy.retain_text,
     )
+
+
+def activations() -> tuple[Activation, ...]:
+    """What can open the gate on this machine."""
+    always: tuple[Activation, ...] = ("open_mic", "push_to_talk")
+    return (*always, "wake_word") if wake.is_installed() else always
 
 
 def settings(config: Config, session: Session) -> rec.Settings:

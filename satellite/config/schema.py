@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 from satellite.config.session_keys import Realtime
 from satellite.config.setting import Setting, is_loopback, says, setting
 from satellite.model.requests import Verb
+from satellite.model.session import Activation
 
 MQTT_PORT: Final = 1883  # IANA, plain
 MQTT_TLS_PORT: Final = 8883  # IANA, secure-mqtt
@@ -74,8 +75,10 @@ class Audio:
 class Gate:
     """What is sent. Lengths in ms are rounded up to whole 20 ms frames where they are used."""
 
-    activation: Literal["open_mic"] = setting(
-        "open_mic", "What starts a conversation: open_mic is any speech."
+    activation: Activation = setting(
+        "open_mic",
+        "What starts a conversation: open_mic is any speech, wake_word a word, push_to_talk an"
+        " order over MQTT.",
     )
     aggressiveness: int = setting(
         2, "How strict the speech detector is: 3 ignores the most noise.", low=0, high=3
@@ -97,6 +100,28 @@ class Gate:
     )
     max_utterance_s: int = setting(
         30, "Nothing is sent in one go for longer than this, in seconds.", low=2, high=300
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WakeWord:
+    """What is said to be heard, where ``gate.activation`` is, or becomes, ``wake_word``."""
+
+    model: Literal["okay_nabu", "hey_jarvis", "hey_mycroft", "alexa"] = setting(
+        "okay_nabu", "The word."
+    )
+    threshold: float | None = setting(
+        None,
+        "How sure of it one must be: 0.5 hears it often, 0.97 seldom in vain; null is the word's"
+        " own.",
+        low=0.1,
+        high=0.99,
+    )
+    follow_up_s: int = setting(
+        8,
+        "So long after an answer, in seconds, you go on without the word; 0 always asks for it.",
+        low=0,
+        high=60,
     )
 
 
@@ -249,6 +274,9 @@ class Config:
     audio: Audio = field(default_factory=Audio, metadata=says("Microphone and loudspeaker."))
     gate: Gate = field(
         default_factory=Gate, metadata=says("What leaves this machine: only what passes the gate.")
+    )
+    wake_word: WakeWord = field(
+        default_factory=WakeWord, metadata=says("What you say to be heard, if that is wanted.")
     )
     realtime: Realtime = field(default_factory=Realtime, metadata=says("Who answers."))
     tools: Tools = field(

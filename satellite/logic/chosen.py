@@ -100,12 +100,20 @@ def begin(settings: ChosenSettings, session: Session, kept: Mapping[str, object]
     return chosen, (*orders, *_effects(Chosen(configured), chosen))
 
 
+def activation(chosen: Chosen) -> Activation:
+    """What opens the gate now."""
+    return cast("Activation", chosen.value("activation")) if chosen.configured else "open_mic"
+
+
 def why_not(order: Set, session: Session, settings: ChosenSettings) -> str | None:
     """Why this setting cannot be changed here, in a sentence; None where it can."""
     setting = order.setting
     if setting == "activation" and order.value is not None:
         if order.value not in settings.activations:
-            return "there is no wake word: name its model at wake_word.model in the configuration"
+            return (
+                "what listens for a wake word is not installed here; run:"
+                " pip install 'realtime-satellite[wake]'"
+            )
         return None
     if setting in {"voice", "instructions"} and not session.answers:
         return (

@@ -51,8 +51,6 @@ def _decide(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -
             return user.on_gate_closed(talk, too_long, now.mono, settings)
         case ev.MicLost():
             return user.on_mic_lost(talk, settings)
-        case ev.MicClosed():
-            return user.on_mic_closed(talk, now.mono, settings)
         case ev.FromServer(_, said):
             return _on_server(talk, said, now.mono, settings)
         case ev.ToolDone():

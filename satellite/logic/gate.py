@@ -8,6 +8,13 @@ Rule 2: silence closes the gate after the hang-over, but never while the core ho
 server still hears a turn (law 1: a closed gate never strands a turn).
 Rule 3: nothing keeps the gate open for longer than the utterance limit.
 Rule 4: a shut gate remembers nothing, so that the assistant's own voice is in no pre-roll.
+Rule 5: unless the microphone is an open one, only speech opens the gate that somebody asked to be
+heard: after a wake word or an order, once, and within the frames that come with it. Those of an
+open or a shut gate do not count.
+Rule 6: the wake word opens nothing by itself: for WORD_TAIL after it was noticed its own end may
+still be heard. Whoever goes on speaking is sent from before it, so the word may be a part of that.
+Rule 7: an utterance that is ended by order goes on as silence, which is what the server's
+detection waits for; of the room nothing more is sent. Where we end the turns it closes at once.
 """
 
 from __future__ import annotations
@@ -15,25 +22,38 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Final
 
 from satellite.model.audio import FRAME_MS, frames
+from satellite.model.session import Activation
+
+WORD_TAIL: Final = frames(300)  # of 17 wake words by 5 voices, 16 were over 300 ms after the notice
 
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    """All lengths in frames of model.audio."""
+    """All lengths in frames of model.audio. ``ends_turns``: each closing is the end of a turn."""
 
     onset: int  # speech frames in a row that open the gate, >= 1
     pre_roll: int  # frames sent from before the onset, >= 0
     hangover: int  # frames without speech that close it, >= 1
     limit: int  # most frames of one utterance, pre-roll included
+    ends_turns: bool = False
 
     @classmethod
     def from_ms(
-        cls, *, onset_ms: int, pre_roll_ms: int, hangover_ms: int, limit_ms: int
+        cls,
+        *,
+        onset_ms: int,
+        pre_roll_ms: int,
+        hangover_ms: int,
+        limit_ms: int,
+        ends_turns: bool = False,
     ) -> GateSettings:
         """Round every length up to whole frames."""
-        return cls(frames(onset_ms), frames(pre_roll_ms), frames(hangover_ms), frames(limit_ms))
+        return cls(
+            frames(onset_ms), frames(pre_roll_ms), frames(hangover_ms), frames(limit_ms), ends_turns
+        )
 
 
 class Change(Enum):
@@ -41,7 +61,7 @@ class Change(Enum):
 
     NONE = auto()
     OPENED = auto()
-    CLOSED = auto()  # by silence
+    CLOSED = auto()  # by silence, or by order
     CUT = auto()  # at the utterance limit
 
 
@@ -63,6 +83,7 @@ class Gate:
     """The gate's state. One thread owns it."""
 
     settings: GateSettings
+    activation: Activation = "open_mic"
     is_open: bool = False
     held: bool = False
     shut: bool = False
@@ -70,51 +91,119 @@ class Gate:
     _speech_run: int = 0
     _silence_run: int = 0
     _length: int = 0
+    _armed: int = 0  # frames in which speech may open
+    _deaf: int = 0  # frames in which it may not yet
+    _woken: bool = False  # a wake word asked
+    _was_held: bool = False  # in this utterance: the server has heard a turn
+    _ended: bool = False  # this utterance, by order
 
     def __post_init__(self) -> None:
-        self._recent = deque(maxlen=self.settings.pre_roll + self.settings.onset)
+        reach = max(self.settings.pre_roll, WORD_TAIL)
+        self._recent = deque(maxlen=reach + self.settings.onset)
+
+    @property
+    def armed(self) -> bool:
+        """True while somebody has asked to be heard, and was not heard to the end."""
+        return self._armed > 0
+
+    @property
+    def waits(self) -> bool:
+        """True while nobody is heard who has not asked for it: a wake word may be listened for."""
+        asleep = self.activation != "open_mic" and not self._armed
+        return asleep and not self.is_open and not self.shut
 
     def hold(self, on: bool) -> None:
         """Keep an open gate open, or let silence close it again. Opens nothing."""
         self.held = on
+        self._was_held = self._was_held or (on and self.is_open)
 
     def shut_off(self, on: bool) -> None:
         """Hear nothing from now on, or hear again with an empty memory."""
         self.shut = on
-        self.forget()
+        self._close()
+        self._drop()
 
     def forget(self) -> None:
-        """Close without a word and drop the pre-roll: sound was lost, or must not be heard."""
-        self.is_open = False
-        self._recent.clear()
-        self._speech_run = self._silence_run = self._length = 0
+        """Close without a word, drop the pre-roll: sound was lost, or must not be heard.
+
+        Who asked to be heard must ask again.
+        """
+        self._armed = 0
+        self._close()
+        self._drop()
+
+    def activate(self, activation: Activation) -> None:
+        """Another thing opens the gate from now on; an utterance under way ends as it would."""
+        self.activation = activation
+        if activation == "open_mic":
+            self._armed, self._woken = 0, False
+
+    def arm(self, count: int, *, woken: bool = False) -> None:
+        """Somebody asked to be heard: for ``count`` frames of quiet, speech opens the gate."""
+        if self.activation == "open_mic":
+            return
+        self._armed, self._ended = count, False
+        self._woken, self._deaf = woken, WORD_TAIL if woken else 0
+
+    def end(self) -> None:
+        """Nobody is to be heard any more; what was said until now is an utterance."""
+        self._armed = 0
+        self._ended = self.is_open
 
     def step(self, frame: bytes, is_speech: bool) -> Passed:
         """Judge one frame and say what it let through."""
         if self.shut:
             return NOTHING
+        if self._ended:
+            frame, is_speech = bytes(len(frame)), False
         self._speech_run = self._speech_run + 1 if is_speech else 0
         self._silence_run = 0 if is_speech else self._silence_run + 1
         return self._while_open(frame, is_speech) if self.is_open else self._while_closed(frame)
 
     def _while_closed(self, frame: bytes) -> Passed:
         self._recent.append(frame)
-        if self._speech_run < self.settings.onset:
+        if not self._may_open() or self._speech_run < self.settings.onset:
             return NOTHING
-        pcm = b"".join(self._recent)
-        self._length = len(self._recent)
+        sent = self._pre_roll()
         self._recent.clear()
-        self.is_open = True
-        return Passed(Change.OPENED, pcm, self._speech_run * FRAME_MS, True)
+        self.is_open, self._was_held = True, self.held
+        self._length = len(sent)
+        speech = min(self._speech_run, len(sent))
+        return Passed(Change.OPENED, b"".join(sent), speech * FRAME_MS, True)
+
+    def _may_open(self) -> bool:
+        if self.activation == "open_mic":
+            return True
+        wakes = self._armed > 0 and self._deaf == 0
+        self._armed, self._deaf = max(0, self._armed - 1), max(0, self._deaf - 1)
+        return wakes
+
+    def _pre_roll(self) -> list[bytes]:
+        """What is sent at the opening; behind a wake word at least what came since the notice."""
+        pre_roll = self.settings.pre_roll
+        reach = max(pre_roll, WORD_TAIL) if self._woken else pre_roll
+        return list(self._recent)[-reach - self.settings.onset :]
 
     def _while_open(self, frame: bytes, is_speech: bool) -> Passed:
         self._length += 1
         change = Change.NONE
+        quiet = self._silence_run >= self.settings.hangover and not self.held
         if self._length >= self.settings.limit:
             change = Change.CUT
-        elif self._silence_run >= self.settings.hangover and not self.held:
+        elif quiet or (self._ended and self.settings.ends_turns):
             change = Change.CLOSED
         if change is not Change.NONE:
-            self.is_open = False
-            self._speech_run = 0
+            self._was_held = self._was_held or change is Change.CUT
+            self._close()
         return Passed(change, frame, FRAME_MS if is_speech else 0, is_speech)
+
+    def _close(self) -> None:
+        """Where it was a turn, somebody has been heard who asked for it."""
+        if self.is_open and (self._was_held or self.settings.ends_turns):
+            self._armed = 0
+        self.is_open = self._ended = False
+        self._speech_run = 0
+
+    def _drop(self) -> None:
+        self._recent.clear()
+        self._silence_run = self._length = 0

@@ -33,25 +33,17 @@ class Health:
     speaker_lost: str | None = None
     bus_down: ev.BusDown | None = None
     recording_ended: bool = False
+    armed: bool = False  # somebody asked to be heard, and the gate waits for speech
     shown: rec.State | None = None
 
 
 def note(health: Health, event: ev.Event, now: Instant) -> Health:
     """Remember what a thread said about its device."""
     match event:
-        case ev.MicReady():
-            return replace(
-                health,
-                mic_heard=True,
-                muted=False,
-                mic_lost=None,
-                frame_at=now.mono,
-                recording_ended=False,
-            )
-        case ev.MicLost(detail):
-            return replace(health, mic_heard=False, muted=False, mic_lost=detail)
-        case ev.MicClosed():
-            return replace(health, mic_heard=False, muted=True, mic_lost=None)
+        case ev.MicReady() | ev.MicLost() | ev.MicClosed():
+            return _note_mic(health, event, now)
+        case ev.Armed(on):
+            return replace(health, armed=on)
         case ev.BusUp():
             return replace(health, bus_down=None)
         case ev.BusDown():
@@ -66,6 +58,19 @@ def note(health: Health, event: ev.Event, now: Instant) -> Health:
             return replace(health, frame_at=frame_at, checked_at=now.mono)
         case _:
             return health
+
+
+def _note_mic(
+    health: Health, event: ev.MicReady | ev.MicLost | ev.MicClosed, now: Instant
+) -> Health:
+    match event:
+        case ev.MicReady():
+            health = replace(health, recording_ended=False, frame_at=now.mono)
+            return replace(health, mic_heard=True, muted=False, mic_lost=None)
+        case ev.MicLost(detail):
+            return replace(health, mic_heard=False, muted=False, armed=False, mic_lost=detail)
+        case ev.MicClosed():
+            return replace(health, mic_heard=False, muted=True, armed=False, mic_lost=None)
 
 
 def show(health: Health, talk: Talk, link: Link, now: Instant) -> tuple[Health, rec.State | None]:
@@ -110,7 +115,7 @@ def _state(health: Health, talk: Talk, link: Link) -> str:
         return "listening"
     if any(t.stopped is None for t in talk.turns):
         return "thinking"
-    if talk.gate_open and not talk.discarding:
+    if health.armed or (talk.gate_open and not talk.discarding):
         return "listening"
     if not health.mic_heard:
         return "starting"

@@ -20,19 +20,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from satellite.logic import conversation, doing, endings, history, muting, rotation, speech
+from satellite.logic import conversation, doing, endings, history, muting, rotation, speech, waking
 from satellite.logic import health as health_
 from satellite.logic import link as link_
 from satellite.logic import talk as talk_
 from satellite.logic.asked import Asked, AskedSettings, misasked
 from satellite.logic.change import Settled
-from satellite.logic.chosen import Chosen, ChosenSettings
+from satellite.logic.chosen import Chosen, ChosenSettings, activation
 from satellite.logic.health import Health
 from satellite.logic.link import Link, LinkSettings, Phase
 from satellite.logic.privacy import Privacy
 from satellite.logic.refusal import Again
 from satellite.logic.talk import Talk, TalkSettings
-from satellite.logic.user import MUTED
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import Instant
@@ -94,14 +93,16 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
             after, orders = state, _NONE
         case ev.Heard():
             after, orders = _hear(state, event, now, settings)
-        case ev.MicClosed():
-            after, orders = _mute(state, event, now, settings)
+        case ev.Woke() if not state.privacy.muted:
+            after, orders = _wake(state, now, settings)
         case ev.Asked() | ev.Misasked() | ev.UnmuteRequested() | ev.ChangeRequested():
             after, orders = _heed(state, event, now, settings)
         case _:
             after, orders = _move(state, event, now, settings)
     if orders and isinstance(orders[-1], cmd.Exit):
         return after, orders
+    may_speak = waking.follow_up(state.talk, event, activation(state.chosen), settings.talk)
+    orders = (*orders, *may_speak)
     settle = partial(doing.settle, event=event)
     for follow in (_rotate, _give_up_stale, _hush, _speak, settle):
         after, more = follow(after, now, settings)
@@ -280,20 +281,18 @@ def _speak(state: State, now: Instant, settings: Settings) -> Step:
     return replace(state, talk=talk), (*orders, *published, *steering)
 
 
-def _mute(state: State, event: ev.MicClosed, now: Instant, settings: Settings) -> Step:
-    """Nothing that was said before is sent any more."""
-    link, talk, told = muting.forget_waiting(state.link, state.talk, now, settings.talk)
-    after, orders = _move(replace(state, link=link, talk=talk), event, now, settings)
-    return after, (*told, *orders)
+def _wake(state: State, now: Instant, settings: Settings) -> Step:
+    """Somebody is about to speak: the session is there when they are done."""
+    link, orders = link_.want(state.link, now.mono, settings.link)
+    return replace(state, link=link), (cmd.AnnounceWake(), *orders)
 
 
 def _hush(state: State, now: Instant, settings: Settings) -> Step:
-    """What the server still hears of somebody who is muted goes with its session."""
-    if not state.health.muted or not muting.is_heard(state.link, state.talk):
+    """Nobody who is muted is heard, from the decision on: the device may take its time."""
+    if not (state.privacy.muted or state.health.muted):
         return state, ()
-    link, orders = link_.leave(state.link)
-    talk, lost = endings.lose_session(state.talk, MUTED, now, settings.talk)
-    return replace(state, link=link, talk=talk), (*orders, *lost)
+    link, talk, orders = muting.hush(state.link, state.talk, now, settings.talk)
+    return replace(state, link=link, talk=talk), orders
 
 
 def _announce(state: State, shown: tuple[cmd.Command, ...]) -> Step:

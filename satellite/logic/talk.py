@@ -102,6 +102,7 @@ class TalkSettings:
     recording: bool
     session: Session = field(default_factory=Session)
     drop_phantoms: bool = False  # else they are published as suspect
+    follow_up_s: float = 0.0  # after an answer no wake word is needed for so long
 
 
 def is_busy(talk: Talk) -> bool:

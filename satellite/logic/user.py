@@ -93,13 +93,11 @@ def on_mic_lost(talk: Talk, settings: TalkSettings) -> Step:
     return replace(talk, gate_open=False, uncommitted_ms=0), forget
 
 
-def on_mic_closed(talk: Talk, now: float, settings: TalkSettings) -> Step:
+def on_muted(talk: Talk, now: float, settings: TalkSettings) -> Step:
     """A person wants not to be heard: what was being said is forgotten, and told as a turn.
 
     One that the server hears by now ends with its session: satellite/logic/muting.py.
     """
-    if not talk.gate_open:
-        return talk, ()
     heard = open_turn(talk) is not None
     said = any(sentence.at == talk.opened_at for sentence in talk.unclaimed)
     talk = replace(talk, gate_open=False, discarding=False, uncommitted_ms=0, unclaimed=())

@@ -173,9 +173,10 @@ class MuteMic:
 
 @dataclass(frozen=True, slots=True)
 class OpenGate:
-    """Hear what is said now, whatever the activation; or stop to, where nobody speaks.
+    """Hear what is said now, whatever the activation; or stop to.
 
-    ``for_s``: as long as nobody speaks.
+    ``for_s``: so long speech may take to begin. Sound that is not speech is never sent. To stop
+    makes a turn of what was said until then.
     """
 
     on: bool

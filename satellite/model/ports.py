@@ -64,6 +64,13 @@ class Judge(Protocol):
         """``frame``: one frame of PCM of model.audio."""
 
 
+class Waker(Protocol):
+    """Listens for a wake word, one frame at a time, in order; frames may be left out."""
+
+    def hear(self, frame: bytes) -> str | None:
+        """``frame``: one frame of PCM of model.audio. Returns the word, once each time it came."""
+
+
 class RealtimeLink(Protocol):
     """The connection to the Realtime server. All methods return at once."""
 

@@ -2,6 +2,8 @@
 
     device_user.py hear DEVICE SECONDS SAMPLES [HZ]   captured PCM follows the line "open" on stdout
     device_user.py play DEVICE [HZ]                   PCM comes from stdin after that line
+    device_user.py listen DEVICE [muted]              the capture thread; "mute" and "unmute" come
+                                                      from stdin, each event is a line on stdout
     device_user.py names                              the devices, one a line
 
 An error's sentence is the only line on stdout, and 1 the exit code. With HZ the device cannot do
@@ -11,11 +13,16 @@ any other rate.
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
 
 from satellite.adapters import portaudio
 from satellite.adapters.resampler import Resampler
+from satellite.capture import Capture, Ears
 from satellite.errors import DeviceError
+from satellite.logic.gate import Gate, GateSettings
+from satellite.model import commands as cmd
+from satellite.model import events as ev
 from satellite.model.audio import RATE
 
 
@@ -28,6 +35,8 @@ def main(verb: str, *args: str) -> None:
         case "play", (device, *hz):
             only(hz)
             play(device)
+        case "listen", (device, *muted):
+            listen(device, muted=bool(muted))
         case "names", ():
             sys.stdout.write("".join(f"{found.name}\n" for found in portaudio.devices()))
 
@@ -41,6 +50,26 @@ def hear(device: str, seconds: float, samples: int) -> None:
         tell(source.read(samples))
     source.close()
     source.close()
+
+
+def listen(device: str, *, muted: bool) -> None:
+    """Do as the daemon does; every frame is taken for speech."""
+    source = portaudio.MicSource(device, Resampler)
+    gate = Gate(GateSettings(onset=1, pre_roll=5, hangover=35, limit=10_000))
+    ears = Ears(lambda aggressiveness: lambda frame: True, lambda: None)  # type: ignore[arg-type]
+    capture = Capture(source, ears, cmd.SetEars(2, "open_mic"), gate, say, time.monotonic)
+    if muted:
+        capture.put(cmd.MuteMic(True))
+    capture.start()
+    for line in sys.stdin:
+        capture.put(cmd.MuteMic(line == "mute\n"))
+    assert capture.stop(2)
+
+
+def say(event: ev.Event) -> None:
+    """The event's name, and how much was heard."""
+    size = len(event.pcm) if isinstance(event, ev.Heard) else 0
+    tell(f"{type(event).__name__} {size}\n".encode())
 
 
 def play(device: str) -> None:

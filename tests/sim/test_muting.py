@@ -73,11 +73,11 @@ def seeds() -> None:
 
 
 def let_the_server_answer(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(muting, "is_heard", lambda link, talk: False)
+    patch.setattr(muting, "open_turn", lambda talk: None)
 
 
 def send_what_waited(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(muting, "forget_waiting", lambda link, talk, now, settings: (link, talk, ()))
+    patch.setattr(muting, "_forget_waiting", lambda link, talk, now, settings: (link, talk, ()))
 
 
 def tell_nobody(patch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def tell_nobody(patch: pytest.MonkeyPatch) -> None:
 
 
 def go_on_as_if_nothing_was(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(satellite, "_mute", lambda state, event, now, settings: (state, ()))
+    patch.setattr(satellite, "_hush", lambda state, now, settings: (state, ()))
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ import pytest
 from fakes import QUIET, SPEECH, ScriptedSource
 from posted import Events
 
-from satellite.capture import Capture
+from satellite.capture import Capture, Ears
 from satellite.logic.backoff import Backoff
 from satellite.logic.gate import Gate, GateSettings
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import FRAME_BYTES
+from satellite.model.ports import Judge
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -37,9 +38,25 @@ def events() -> Events:
 @pytest.fixture
 def capture(source: ScriptedSource, events: Events) -> Iterator[Capture]:
     gate = Gate(GateSettings(onset=2, pre_roll=3, hangover=4, limit=40))
-    made = Capture(source, lambda frame: frame == SPEECH, gate, events.post, time.monotonic)
+    ears = Ears(judge, Word)
+    made = Capture(source, ears, cmd.SetEars(2, "open_mic"), gate, events.post, time.monotonic)
     yield made
     assert made.stop(2)
+
+
+WORD = b"\x02\x00" * (FRAME_BYTES // 2)
+
+
+def judge(aggressiveness: int) -> Judge:
+    """Speech is SPEECH, and the word; aggressiveness 3 hears nothing."""
+    return lambda frame: frame in {SPEECH, WORD} and aggressiveness < 3
+
+
+class Word:
+    """A Waker for WORD."""
+
+    def hear(self, frame: bytes) -> str | None:
+        return "okay_nabu" if frame == WORD else None
 
 
 def heard(events: list[ev.Event]) -> bytes:

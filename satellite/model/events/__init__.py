@@ -8,6 +8,7 @@ are monotonic seconds. Events that answer an order carry what the order was abou
 from __future__ import annotations
 
 from satellite.model.events.devices import (
+    Armed,
     GateClosed,
     GateOpened,
     Heard,
@@ -69,6 +70,7 @@ Event = (
     | RecordingEnded
     | MicClosed
     | Woke
+    | Armed
     | PlayoutStarted
     | PlayoutDrained
     | PlayoutFlushed
@@ -90,6 +92,7 @@ Event = (
 )
 
 __all__ = [
+    "Armed",
     "Asked",
     "AudioDelta",
     "BusDown",

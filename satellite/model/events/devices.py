@@ -53,9 +53,19 @@ class MicClosed:
 
 @dataclass(frozen=True, slots=True)
 class Woke:
-    """A wake word was heard; what follows is for the satellite."""
+    """A wake word was heard; what follows is for the satellite, and it is armed for that."""
 
     word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """Speech passes the gate because somebody asked to be heard; or no more, until asked again.
+
+    Of an open microphone nothing is said.
+    """
+
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
