@@ -128,7 +128,7 @@ def test_without_a_wake_word_there_is_no_such_activation() -> None:
     stage = Stage().ready()
     orders = choose(stage, "activation", "wake_word")
     assert statuses(orders) == ["rejected"]
-    assert "wake_word.model" in why(orders)
+    assert "realtime-satellite[wake]" in why(orders)
     assert not only(orders, cmd.SetEars)
 
 
