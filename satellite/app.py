@@ -30,7 +30,6 @@ from satellite.logic.report import ReportSettings
 from satellite.logic.satellite import Settings
 from satellite.logic.talk import TalkSettings
 from satellite.model import commands as cmd
-from satellite.model import models
 from satellite.model.audio import Instant
 from satellite.model.ports import Sink, Source, Waker
 from satellite.playback import Playback
@@ -81,6 +80,7 @@ class App:
 def build(config: Config, notifier: Notifier) -> App:
     """Make every object; nothing is opened yet. Raises SetupError for a missing extra."""
     inbox = Inbox()
+    kept: dict[str, object] = {}
     base_topic = mqtt.base(config.mqtt.topic_prefix, config.name)
     endpoint = session_setup.endpoint(config)
     link = realtime_link.RealtimeLink(
@@ -117,16 +117,17 @@ def build(config: Config, notifier: Notifier) -> App:
         base_topic,
         config.privacy.retain_text,
         entities=functools.partial(discovery.messages, house_setup.about(config)),
+        stale=house_setup.stale(config, kept),
         spell=session_setup.spell(config),
         sound=session_setup.sound(config),
     )
-    core = Core(_settings(config, endpoint.place), wire, outside, inbox)
+    core = Core(_settings(config, endpoint.place), wire, outside, inbox, kept)
     return App(inbox, core, capture, playback, link, bus, notifier, base_topic)
 
 
 def _settings(config: Config, place: str) -> Settings:
     realtime_, session = config.realtime, session_setup.session(config)
-    price, transcript_price = _prices(config)
+    price, transcript_price = house_setup.prices(config)
     return Settings(
         link=LinkSettings(
             connect_timeout_s=realtime_.connect_timeout_s,
@@ -158,18 +159,9 @@ def _settings(config: Config, place: str) -> Settings:
             config.gate.activation,
             frozenset(house_setup.activations()),
         ),
+        presence=house_setup.presence(config),
+        usage=house_setup.usage(config),
     )
-
-
-def _prices(config: Config) -> tuple[models.Price | None, models.TranscriptPrice | None]:
-    """Only the service's own models have its prices, whatever others call theirs."""
-    realtime_ = config.realtime
-    if realtime_.row.models != "service":
-        return None, None
-    speaker = models.SPEAKERS.get(realtime_.model)
-    writer = models.TRANSCRIBERS.get(realtime_.transcription.model)
-    price = speaker.price if speaker is not None else None
-    return price, writer.price if writer is not None else None
 
 
 def _broker(config: Config) -> mqtt_link.Broker:

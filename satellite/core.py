@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,9 +64,15 @@ class Core:
     """All state, one writer. ``run`` returns the exit code."""
 
     def __init__(
-        self, settings: logic.Settings, wire: Wire, outside: Outside, inbox: Inbox
+        self,
+        settings: logic.Settings,
+        wire: Wire,
+        outside: Outside,
+        inbox: Inbox,
+        kept: Mapping[str, object] | None = None,
     ) -> None:
         self._settings = settings
+        self._kept = kept
         self._wire = wire
         self._outside = outside
         self._inbox = inbox
@@ -80,7 +86,7 @@ class Core:
     def run(self, hear: Callable[[], None] = lambda: None) -> int:
         """Decide until told to stop. ``hear`` is called after the first orders: one may be to
         hear nothing."""
-        self.state, orders = logic.start(self._outside.clock(), self._settings)
+        self.state, orders = logic.start(self._outside.clock(), self._settings, self._kept)
         self._carry_out(orders)
         hear()
         while self._exit is None:

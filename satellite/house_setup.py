@@ -1,18 +1,23 @@
-"""What a configuration means for the house: the entities that Home Assistant is told of.
+"""What a configuration means for the house: what Home Assistant is told, and what may be spent.
 
 It decides nothing, and opens nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
+import random
+from collections.abc import Mapping
+from datetime import datetime
 
 from satellite import __version__
 from satellite.adapters import wake
 from satellite.config.schema import Config
+from satellite.logic.presence import PresenceSettings
+from satellite.logic.usage import UsageSettings
 from satellite.model import models
-from satellite.model import records as rec
-from satellite.model.session import Activation, Session
+from satellite.model.ports import Message
+from satellite.model.requests import AUTO
+from satellite.model.session import Activation
 from satellite.wire import discovery, mqtt
 
 
@@ -41,16 +46,46 @@ def activations() -> tuple[Activation, ...]:
     return (*always, "wake_word") if wake.is_installed() else always
 
 
-def settings(config: Config, session: Session) -> rec.Settings:
-    """What can be changed while it runs, as the configuration has it."""
-    return rec.Settings(
-        muted=False,
-        volume=config.audio.output.volume,
-        voice=session.voice,
-        language=session.language,
-        transcription_prompt=session.transcription_prompt,
-        instructions_sha256=hashlib.sha256(session.instructions.encode()).hexdigest(),
-        sensitivity=config.gate.aggressiveness,
-        activation=config.gate.activation,
-        turn_detection="manual" if session.manual else "server_vad",
+def presence(config: Config) -> PresenceSettings:
+    """When the house is told what."""
+    known = about(config)
+    return PresenceSettings(
+        uniform=random.uniform,
+        announced=discovery.topics(known),
+        choices=frozenset({None, AUTO, *known.voices, *known.languages, *known.activations}),
+        version=__version__,
     )
+
+
+def prices(config: Config) -> tuple[models.Price | None, models.TranscriptPrice | None]:
+    """Of answers and transcripts. Only the service's own models have them, whatever others say."""
+    realtime = config.realtime
+    if realtime.row.models != "service":
+        return None, None
+    speaker = models.SPEAKERS.get(realtime.model)
+    writer = models.TRANSCRIBERS.get(realtime.transcription.model)
+    price = speaker.price if speaker is not None else None
+    return price, writer.price if writer is not None else None
+
+
+def usage(config: Config) -> UsageSettings:
+    """What may be spent; no cap where no price is known, since nothing can be counted then."""
+    counts = any(prices(config))
+    return UsageSettings(
+        day_of=local_day,
+        device_id=config.name,
+        cap_day=config.budget.per_day if counts else None,
+        cap_month=config.budget.per_month if counts else None,
+    )
+
+
+def local_day(wall: float) -> str:
+    """The day in this machine's time zone at an instant in epoch seconds."""
+    return datetime.fromtimestamp(wall).astimezone().date().isoformat()
+
+
+def stale(config: Config, kept: Mapping[str, object]) -> tuple[Message, ...]:
+    """What empties the topics that an earlier configuration retained and this one does not."""
+    before, now = kept.get("announced"), discovery.topics(about(config))
+    named = before if isinstance(before, list) else []
+    return tuple(mqtt.empty(t) for t in named if isinstance(t, str) and t not in now)

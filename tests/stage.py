@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from satellite.logic import satellite as logic
 from satellite.logic.link import LinkSettings
+from satellite.logic.presence import PresenceSettings
 from satellite.logic.report import ReportSettings
 from satellite.logic.talk import TalkSettings
+from satellite.logic.usage import UsageSettings
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import records as rec
@@ -23,6 +26,16 @@ VOICE = silence(200)
 T = TypeVar("T")
 
 
+def house(uniform: Callable[[float, float], float] = lambda low, high: high, **caps: float) -> Any:
+    """The settings that are about Home Assistant and money, by name."""
+    return {
+        "presence": PresenceSettings(uniform, ("t/state",), frozenset({"marin", "en", "open_mic"})),
+        "usage": UsageSettings(
+            lambda wall: datetime.fromtimestamp(wall, UTC).date().isoformat(), "kitchen", **caps
+        ),
+    }
+
+
 def settings(
     *,
     half_duplex: bool = True,
@@ -33,6 +46,7 @@ def settings(
     transcript_price: TranscriptPrice | None = None,
     idle_close_s: float = 300,
     partials: bool = False,
+    **caps: float,
 ) -> logic.Settings:
     return logic.Settings(
         link=LinkSettings(
@@ -55,6 +69,7 @@ def settings(
             recording=recording,
             drop_phantoms=drop_phantoms,
         ),
+        **house(**caps),
     )
 
 

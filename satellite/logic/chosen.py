@@ -53,7 +53,7 @@ class Chosen:
 
     configured: Mapping[Setting, Value] = field(default_factory=dict, repr=False)
     choices: Mapping[Setting, Choice] = field(default_factory=dict)
-    shown: rec.Settings | None = None  # what was published last
+    shown: rec.Settings | None = None  # all of them as they are now, for people
 
     def value(self, setting: Setting) -> Value:
         """What holds now."""
@@ -187,8 +187,8 @@ def is_late(setting: Setting, settled: Settled) -> bool:
     return _of_session(settled.has)[setting] != _of_session(settled.wanted)[setting]
 
 
-def show(chosen: Chosen, *, muted: bool, manual: bool) -> tuple[Chosen, rec.Settings | None]:
-    """What to publish, or None where it is what was published last."""
+def show(chosen: Chosen, *, muted: bool, manual: bool) -> Chosen:
+    """Note what is to be shown now."""
     language = str(chosen.value("language"))
     instructions = str(chosen.value("instructions")).encode(errors="replace")
     current = rec.Settings(
@@ -202,9 +202,7 @@ def show(chosen: Chosen, *, muted: bool, manual: bool) -> tuple[Chosen, rec.Sett
         activation=cast("Activation", chosen.value("activation")),
         turn_detection="manual" if manual else "server_vad",
     )
-    if current == chosen.shown:
-        return chosen, None
-    return replace(chosen, shown=current), current
+    return chosen if current == chosen.shown else replace(chosen, shown=current)
 
 
 def _of_session(session: Session) -> dict[Setting, Value]:

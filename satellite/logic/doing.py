@@ -56,7 +56,7 @@ def start(state: State, now: Instant, settings: Settings, kept: Mapping[str, obj
         settled = replace(settled, proven=session)
     link = replace(state.link, settled=settled)
     state = replace(state, link=link, privacy=silence, chosen=chosen, started_at=now.mono)
-    return state, (*orders, *more)
+    return _show(state, settings), (*orders, *more)
 
 
 def begin(
@@ -104,7 +104,7 @@ def settle(state: State, now: Instant, settings: Settings, *, event: ev.Event) -
         until = _patience(event.request, now.mono, settings)
         asked, more = asked_.accept(state.asked, event.request, now, until)
         state, orders = replace(state, asked=asked), (*orders, *more)
-    return _then(_show(state, settings), orders)
+    return _show(state, settings), orders
 
 
 def deadline(state: State) -> float | None:
@@ -300,12 +300,14 @@ def _patience(request: Request, now: float, settings: Settings) -> float | None:
             return None
 
 
-def _show(state: State, settings: Settings) -> Step:
+def _show(state: State, settings: Settings) -> State:
+    """What is to be shown of the settings; satellite/logic/presence.py publishes it."""
     if not state.chosen.configured:
-        return state, ()
+        return state
     manual = settings.link.session.manual
-    chosen, record = chosen_.show(state.chosen, muted=state.privacy.muted, manual=manual)
-    return replace(state, chosen=chosen), () if record is None else (cmd.Publish(record),)
+    return replace(
+        state, chosen=chosen_.show(state.chosen, muted=state.privacy.muted, manual=manual)
+    )
 
 
 def _end(

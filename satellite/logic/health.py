@@ -6,9 +6,10 @@ from a thread, with its age, never from what was last asked of one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from satellite.logic import budget
 from satellite.logic.clock import wrong_rate
 from satellite.logic.link import Link, Phase
 from satellite.logic.refusal import Again
@@ -19,6 +20,9 @@ from satellite.model import records as rec
 from satellite.model.audio import Instant
 
 FRAME_AGE_S: Final = 2.0  # reliability P1: never "listening" with older evidence
+QUIET_S: Final = 60.0  # between two faults of a kind
+UNREACHABLE: Final = "mqtt_unreachable"
+MOST_DENIED: Final = 3  # topics that a problem names
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +37,16 @@ class Health:
     speaker_lost: str | None = None
     bus_down: ev.BusDown | None = None
     recording_ended: bool = False
+    outbox: ev.OutboxNoted = field(default_factory=ev.OutboxNoted)
     armed: bool = False  # somebody asked to be heard, and the gate waits for speech
+    faults: tuple[tuple[str, float], ...] = ()  # codes, and when a fault was published of each
     shown: rec.State | None = None
 
 
 def note(health: Health, event: ev.Event, now: Instant) -> Health:
     """Remember what a thread said about its device."""
     match event:
-        case ev.MicReady() | ev.MicLost() | ev.MicClosed():
+        case ev.MicReady() | ev.MicLost() | ev.MicClosed() | ev.RecordingEnded():
             return _note_mic(health, event, now)
         case ev.Armed(on):
             return replace(health, armed=on)
@@ -48,8 +54,8 @@ def note(health: Health, event: ev.Event, now: Instant) -> Health:
             return replace(health, bus_down=None)
         case ev.BusDown():
             return replace(health, bus_down=event)
-        case ev.RecordingEnded():
-            return replace(health, recording_ended=True)
+        case ev.OutboxNoted():
+            return replace(health, outbox=event)
         case ev.SpeakerReady():
             return replace(health, speaker_lost=None)
         case ev.SpeakerLost(detail):
@@ -61,7 +67,9 @@ def note(health: Health, event: ev.Event, now: Instant) -> Health:
 
 
 def _note_mic(
-    health: Health, event: ev.MicReady | ev.MicLost | ev.MicClosed, now: Instant
+    health: Health,
+    event: ev.MicReady | ev.MicLost | ev.MicClosed | ev.RecordingEnded,
+    now: Instant,
 ) -> Health:
     match event:
         case ev.MicReady():
@@ -71,10 +79,14 @@ def _note_mic(
             return replace(health, mic_heard=False, muted=False, armed=False, mic_lost=detail)
         case ev.MicClosed():
             return replace(health, mic_heard=False, muted=True, armed=False, mic_lost=None)
+        case ev.RecordingEnded():
+            return replace(health, recording_ended=True)
 
 
-def show(health: Health, talk: Talk, link: Link, now: Instant) -> tuple[Health, rec.State | None]:
-    """Return the state to publish, or None where it is what was published last."""
+def show(
+    health: Health, talk: Talk, link: Link, device_id: str, now: Instant
+) -> tuple[Health, tuple[rec.Record, ...]]:
+    """Return what to publish: the state where it changed, and a fault for each new problem."""
     problems = tuple(
         _problem(health.shown, code, detail, fix, now)
         for code, detail, fix in (*_problems(health, link), *_speeds(talk))
@@ -91,8 +103,32 @@ def show(health: Health, talk: Talk, link: Link, now: Instant) -> tuple[Health, 
         problems=problems,
     )
     if current == shown:
-        return health, None
-    return replace(health, shown=current), current
+        return health, ()
+    faults, times = _faults(health, problems, device_id, now)
+    return replace(health, shown=current, faults=times), (*faults, current)
+
+
+def _faults(
+    health: Health, problems: tuple[rec.Problem, ...], device_id: str, now: Instant
+) -> tuple[tuple[rec.Fault, ...], tuple[tuple[str, float], ...]]:
+    """Tell of each problem when it begins; one that comes and goes, no more than once a minute."""
+    known = {problem.code for problem in health.shown.problems} if health.shown else set()
+    times = {code: at for code, at in health.faults if now.mono - at < QUIET_S}
+    fresh = [p for p in problems if p.code not in known and p.code not in times]
+    faults = tuple(
+        rec.Fault(
+            event_type="error",
+            code=problem.code,
+            message=problem.detail,
+            fix=problem.fix,
+            device_id=device_id,
+            ts=timestamp(now.wall),
+        )
+        for problem in fresh
+        if problem.code != UNREACHABLE  # nobody would hear it
+    )
+    times |= {problem.code: now.mono for problem in fresh}
+    return faults, tuple(times.items())
 
 
 def farewell(health: Health, now: Instant) -> rec.State:
@@ -142,7 +178,7 @@ def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
         fix = "or change audio.output; it is tried again at the next answer"
         found.append(("speaker_missing", health.speaker_lost, fix))
     if link.refusal is not None and link.phase is not Phase.READY:
-        slowly = link.refusal.again is Again.SLOWLY
+        slowly = link.refusal.again is Again.SLOWLY and link.refusal.code != budget.SPENT
         fix = link.refusal.fix + ("; tried again every 15 minutes" if slowly else "")
         found.append((link.refusal.code, link.refusal.detail, fix))
     if link.settled.differences:
@@ -152,10 +188,25 @@ def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
         fix = "choose another value; the session goes on with the one before"
         found.append(("setting_refused", link.settled.complaint, fix))
     if health.bus_down is not None:
-        found.append(("mqtt_unreachable", health.bus_down.detail, health.bus_down.fix))
+        found.append((UNREACHABLE, health.bus_down.detail, health.bus_down.fix))
+    found += _outbox(health.outbox)
     if health.recording_ended:
         detail = "the recording that stands in for a microphone is over; nothing more is heard"
         found.append(("recording_ended", detail, "give another audio.input.file, or set loop"))
+    return found
+
+
+def _outbox(outbox: ev.OutboxNoted) -> list[tuple[str, str, str]]:
+    """What keeps a message from ever leaving."""
+    found: list[tuple[str, str, str]] = []
+    if outbox.denied:
+        more = len(outbox.denied) - MOST_DENIED
+        named = ", ".join(outbox.denied[:MOST_DENIED]) + (f" and {more} more" if more > 0 else "")
+        fix = "allow it in the broker's access control list; it is tried again every 10 minutes"
+        found.append(("mqtt_denied", f"the broker does not let us write {named}", fix))
+    if outbox.fault is not None:
+        fix = "free or replace the disk; until then what is waiting is lost with the power"
+        found.append(("disk", outbox.fault, fix))
     return found
 
 

@@ -212,7 +212,7 @@ def _turn(
 ) -> rec.TurnRecord:
     answers = turn.all_answers
     spoken = next((each.audio_at for each in answers if each.audio_at is not None), None)
-    cost = _cost(turn, settings)
+    bill = cost(turn, settings)
     return rec.TurnRecord(
         **envelope,
         event_type=_ending(turn),
@@ -228,8 +228,8 @@ def _turn(
         speech_end_to_transcript_ms=_since_speech(turn, turn.transcript_at),
         speech_end_to_audio_ms=_since_speech(turn, spoken),
         tokens=_tokens([each.usage for each in answers if each.usage is not None]),
-        cost_usd=round(cost.usd, 6) if cost is not None else None,
-        cost_exact=cost is None or cost.exact,
+        cost_usd=round(bill.usd, 6) if bill is not None else None,
+        cost_exact=bill is None or bill.exact,
         reason=_reason(turn),
     )
 
@@ -242,7 +242,7 @@ def _reason(turn: Turn) -> str | None:
     return None if turn.outcome in {"final", "empty"} else turn.transcript_reason
 
 
-def _cost(turn: Turn, settings: ReportSettings) -> price.Cost | None:
+def cost(turn: Turn, settings: ReportSettings) -> price.Cost | None:
     """Both bills of a turn; None where one of them cannot be priced."""
     usages = [each.usage for each in turn.all_answers if each.usage is not None]
     written = turn.transcript_usage

@@ -10,7 +10,7 @@ way to a new one before the server ends it, in a quiet moment if there is one.
 Rule 4: from the moment that a mute is decided on no sound is taken, whatever is on its way; once
 the microphone is closed none of what was being said is answered: satellite/logic/muting.py. What
 else people ask for over MQTT is decided on in satellite/logic/doing.py.
-Rule 5: on every connect to the broker, birth and state are published again.
+Rule 5: nothing more is spent than the budget allows: then there is no session, and a reason.
 """
 
 from __future__ import annotations
@@ -20,20 +20,35 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from satellite.logic import conversation, doing, endings, history, muting, rotation, speech, waking
+from satellite.logic import (
+    budget,
+    conversation,
+    doing,
+    endings,
+    history,
+    muting,
+    rotation,
+    speech,
+    waking,
+)
 from satellite.logic import health as health_
 from satellite.logic import link as link_
+from satellite.logic import presence as presence_
 from satellite.logic import talk as talk_
+from satellite.logic import usage as usage_
 from satellite.logic.asked import Asked, AskedSettings, misasked
 from satellite.logic.change import Settled
 from satellite.logic.chosen import Chosen, ChosenSettings, activation
 from satellite.logic.health import Health
 from satellite.logic.link import Link, LinkSettings, Phase
+from satellite.logic.presence import Presence, PresenceSettings, Told
 from satellite.logic.privacy import Privacy
 from satellite.logic.refusal import Again
 from satellite.logic.talk import Talk, TalkSettings
+from satellite.logic.usage import Usage, UsageSettings
 from satellite.model import commands as cmd
 from satellite.model import events as ev
+from satellite.model import records as rec
 from satellite.model.audio import Instant
 
 ROTATED = "session_rotated"
@@ -45,6 +60,8 @@ class Settings:
 
     link: LinkSettings
     talk: TalkSettings
+    presence: PresenceSettings
+    usage: UsageSettings
     asked: AskedSettings = field(default_factory=AskedSettings)
     chosen: ChosenSettings = field(default_factory=ChosenSettings)
 
@@ -60,6 +77,8 @@ class State:
     chosen: Chosen = field(default_factory=Chosen)
     asked: Asked = field(default_factory=Asked)
     started_at: float = 0.0
+    presence: Presence = field(default_factory=Presence)
+    usage: Usage = field(default_factory=Usage)
 
 
 Step = tuple[State, tuple[cmd.Command, ...]]
@@ -71,10 +90,13 @@ def start(now: Instant, settings: Settings, kept: Mapping[str, object] | None = 
 
     ``kept`` is what ``cmd.Keep`` was given before the restart.
     """
-    state = State(link=Link(settled=Settled(wanted=settings.link.session)))
-    state, restored = doing.start(state, now, settings, kept or {})
-    link, orders = link_.want(state.link, now.mono, settings.link)
-    return _show(replace(state, link=link), (*restored, *orders), now)
+    kept = kept or {}
+    link = Link(settled=Settled(wanted=settings.link.session))
+    state = State(link=link, usage=usage_.start(kept.get("usage")))
+    state, orders = doing.start(state, now, settings, kept)
+    state, orders = _then(_count(state, (), now, settings), orders)
+    link, more = link_.want(state.link, now.mono, settings.link)
+    return _show(replace(state, link=link), (*orders, *more), ev.Tick(), now, settings)
 
 
 def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Step:
@@ -82,13 +104,13 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
 
     ``state`` is never changed; ``now`` is the instant at which the event is decided on.
     """
-    state = replace(state, health=health_.note(state.health, event, now))
+    health = health_.note(state.health, event, now)
+    presence = presence_.note(state.presence, event, state.link, now, settings.presence)
+    state = replace(state, health=health, presence=presence)
     settings = _of_session(settings, state.link)
     match event:
         case ev.StopRequested():
             return _stop(state, now, settings)
-        case ev.BusUp():
-            return _announce(*_show(state, (), now))
         case ev.Heard() | ev.GateOpened() if state.privacy.muted:
             after, orders = state, _NONE
         case ev.Heard():
@@ -104,11 +126,12 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
     may_speak = waking.follow_up(state.talk, event, activation(state.chosen), settings.talk)
     orders = (*orders, *may_speak)
     settle = partial(doing.settle, event=event)
-    for follow in (_rotate, _give_up_stale, _hush, _speak, settle):
+    for follow in (_keep_to_budget, _rotate, _give_up_stale, _hush, _speak, settle):
         after, more = follow(after, now, settings)
         orders = (*orders, *more)
     talk = talk_.note_sent(after.talk, orders, now.mono)
-    return _show(replace(after, talk=talk), orders, now)
+    after, counted = _count(replace(after, talk=talk), orders, now, settings)
+    return _show(after, (*orders, *counted), event, now, settings)
 
 
 def deadline(state: State) -> float | None:
@@ -116,6 +139,9 @@ def deadline(state: State) -> float | None:
     soon = [at for at in (state.link.deadline, doing.deadline(state)) if at is not None]
     if state.talk.shut and not talk_.is_sounding(state.talk):
         soon.append(state.talk.quiet_at)
+    told_at = presence_.deadline(state.presence)
+    if told_at is not None:
+        soon.append(told_at)
     return min(soon, default=None)
 
 
@@ -168,7 +194,8 @@ def _heed(
         case doing.Left.TALK:
             return _then(_move(state, event, now, settings), orders)
         case doing.Left.TELL:
-            return _then(_announce(state, ()), orders)
+            presence = presence_.again(state.presence, now)
+            return replace(state, presence=presence), orders
         case doing.Left.RESTART:
             return _then(_stop(state, now, settings, cmd.START_AGAIN), orders)
 
@@ -179,7 +206,9 @@ def _stop(state: State, now: Instant, settings: Settings, code: int = 0) -> Step
     talk = speech.give_up(talk, "the satellite stops")
     last = health_.farewell(state.health, now)
     state, answers = doing.stop(replace(state, talk=talk), now)
-    return state, (*orders, *answers, cmd.Publish(last), cmd.Exit(code))
+    state, counted = _count(state, orders, now, settings)
+    kept = usage_.keep(state.usage)
+    return state, (*orders, *answers, *counted, kept, cmd.Publish(last), cmd.Exit(code))
 
 
 def _move(state: State, event: ev.Event, now: Instant, settings: Settings) -> Step:
@@ -295,19 +324,44 @@ def _hush(state: State, now: Instant, settings: Settings) -> Step:
     return replace(state, link=link, talk=talk), orders
 
 
-def _announce(state: State, shown: tuple[cmd.Command, ...]) -> Step:
-    """Birth and state; ``shown`` holds the state where it has just changed."""
-    again = () if state.health.shown is None or shown else (cmd.Publish(state.health.shown),)
-    chosen = () if state.chosen.shown is None else (cmd.Publish(state.chosen.shown),)
-    return state, (cmd.AnnounceOnline(), *shown, *again, *chosen)
-
-
 def _then(step: Step, orders: tuple[cmd.Command, ...]) -> Step:
     """``step`` after the ``orders`` that came before its own."""
     return step[0], (*orders, *step[1])
 
 
-def _show(state: State, orders: tuple[cmd.Command, ...], now: Instant) -> Step:
-    health, record = health_.show(state.health, state.talk, state.link, now)
-    state = replace(state, health=health)
-    return state, orders if record is None else (*orders, cmd.Publish(record))
+def _count(state: State, orders: tuple[cmd.Command, ...], now: Instant, settings: Settings) -> Step:
+    """Count what was spent, and see to it that no more is spent than may be."""
+    talk, prices = state.talk, settings.talk.report
+    usage, more = usage_.note(
+        state.usage, orders, talk.counted, talk.turns, now, settings.usage, prices
+    )
+    return replace(state, usage=usage), more
+
+
+def _keep_to_budget(state: State, now: Instant, settings: Settings) -> Step:
+    why = usage_.spent(state.usage, settings.usage)
+    link, orders = budget.enforce(state.link, state.talk, why)
+    after = replace(state, link=link)
+    if state.link.phase is not Phase.READY or link.phase is Phase.READY:
+        return after, orders
+    talk, lost = endings.lose_session(after.talk, budget.SPENT, now, settings.talk)
+    return replace(after, talk=talk), (*orders, *lost)
+
+
+def _show(
+    state: State,
+    orders: tuple[cmd.Command, ...],
+    event: ev.Event,
+    now: Instant,
+    settings: Settings,
+) -> Step:
+    """Publish what changed of the state, and what is due of the rest."""
+    device_id = settings.talk.report.device_id
+    health, records = health_.show(state.health, state.talk, state.link, device_id, now)
+    assert state.usage.shown is not None
+    told = Told(health.shown, state.chosen.shown, state.usage.shown)
+    presence, more = presence_.tell(state.presence, event, told, state.link, now, settings.presence)
+    if isinstance(event, ev.BusUp):  # it has the state
+        records = tuple(record for record in records if not isinstance(record, rec.State))
+    shown = tuple(cmd.Publish(record) for record in records)
+    return replace(state, health=health, presence=presence), (*orders, *shown, *more)

@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 from typing import Any, get_args, get_type_hints
 
+import msgspec
 import pytest
 
 from satellite import house_setup
 from satellite.config.schema import Config
 from satellite.model import records as rec
-from satellite.model.session import Session
 from satellite.wire import discovery
 from satellite.wire.discovery import About
 
@@ -24,7 +24,17 @@ ABOUT = About(
     activations=("open_mic", "wake_word", "push_to_talk"),
     wakes=True,
 )
-NOW = house_setup.settings(Config(), Session(voice="marin", language="en"))
+NOW = rec.Settings(
+    muted=False,
+    volume=60,
+    voice="marin",
+    language="en",
+    transcription_prompt="",
+    instructions_sha256="0" * 64,
+    sensitivity=2,
+    activation="open_mic",
+    turn_detection="server_vad",
+)
 TABLE = {
     "transcript": "event",
     "response": "event",
@@ -108,8 +118,7 @@ def test_what_a_person_must_not_do_by_chance_is_configuration() -> None:
 
 
 def test_what_is_set_now_can_be_chosen() -> None:
-    session = Session(voice="my own", language="gsw")
-    found = entities(settings=house_setup.settings(Config(), session))
+    found = entities(settings=msgspec.structs.replace(NOW, voice="my own", language="gsw"))
     assert found["voice"]["options"] == ["cedar", "marin", "my own"]
     assert found["language"]["options"] == ["auto", "de", "en", "gsw"]
     narrow = entities(replace(ABOUT, activations=("open_mic", "push_to_talk")))

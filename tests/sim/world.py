@@ -17,6 +17,7 @@ from typing import Any, Final
 from far_end import QUIET, SPEECH, Server
 from ledger import WALL, Ledger
 from loudspeaker import Speaker
+from stage import house
 
 from satellite.logic import satellite as logic
 from satellite.logic.gate import Change, Gate, GateSettings
@@ -95,6 +96,7 @@ class World:
                 half_duplex=self.half_duplex,
                 recording=False,
             ),
+            **house(self.rng.uniform),
         )
         lengths = {"onset_ms": 60, "pre_roll_ms": 500, "hangover_ms": 700, "limit_ms": 30_000}
         self.gate = Gate(GateSettings.from_ms(**lengths))

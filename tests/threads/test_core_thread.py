@@ -6,8 +6,10 @@ import json
 import logging
 import threading
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
+from stage import house
 
 from satellite.core import Core, Outside, Wire
 from satellite.inbox import MOST_WAITING, Inbox
@@ -36,6 +38,7 @@ class Owners:
     published: list[tuple[str, object, bool]] = field(default_factory=list)
     orders: list[object] = field(default_factory=list)
     alive: list[str] = field(default_factory=list)
+    kept: dict[str, Any] = field(default_factory=dict)
 
     def connect(self, link: int) -> None:
         self.connected.append(link)
@@ -53,6 +56,9 @@ class Owners:
         payload = json.loads(text) if text[0] == "{" else text
         self.published.append((message.topic, payload, message.retain))
 
+    def keep(self, name: str, value: object) -> None:
+        self.kept[name] = value
+
     def put(self, item: object) -> None:
         self.orders.append(item)
 
@@ -65,6 +71,7 @@ def a_core(owners: Owners) -> tuple[Core, Inbox]:
     settings = logic.Settings(
         LinkSettings(10, 300, lambda low, high: high, session),
         TalkSettings(ReportSettings("boot", "kitchen", None), True, False),
+        **house(),
     )
     inbox = Inbox()
     outside = Outside(
@@ -121,7 +128,9 @@ def test_every_order_reaches_its_owner_and_nothing_said_is_logged(
         "satellite/kitchen/status",
         "satellite/kitchen/state",
         "satellite/kitchen/settings",
+        "satellite/kitchen/usage",
     }
+    assert owners.kept["usage"]["turns"] == 1
     assert owners.alive[-1] in {"idle", "speaking"}
     assert "turn 3 answered" in caplog.text
     assert CANARY not in caplog.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stage import Stage
+from stage import Stage, only
 
 from satellite.model import commands as cmd
 from satellite.model import events as ev
@@ -42,14 +42,15 @@ def test_the_end_of_a_recording_is_shown() -> None:
     assert stage.shown.state == "idle"
 
 
-def test_birth_and_state_are_sent_on_every_connect_to_the_broker() -> None:
+def test_birth_and_every_state_are_sent_on_every_connect_to_the_broker() -> None:
     stage = Stage().ready()
     for _ in range(2):
         orders = stage.tell(ev.BusUp())
-        assert isinstance(orders[0], cmd.AnnounceOnline)
-        assert orders[1:] == [
+        assert orders == [
+            cmd.AnnounceOnline(),
             cmd.Publish(stage.state.health.shown),  # type: ignore[arg-type]
             cmd.Publish(stage.state.chosen.shown),  # type: ignore[arg-type]
+            cmd.Publish(stage.state.usage.shown),  # type: ignore[arg-type]
         ]
 
 
@@ -59,7 +60,7 @@ def test_a_broker_that_is_away_is_a_problem_until_it_is_back() -> None:
     assert [p.code for p in stage.shown.problems] == ["mqtt_unreachable"]
     orders = stage.tell(ev.BusUp())
     assert isinstance(orders[0], cmd.AnnounceOnline)
-    assert len(orders) == 3
+    assert len(only(orders, cmd.Publish)) == 3
     assert not stage.shown.problems
 
 
