@@ -142,7 +142,8 @@ def settle(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
         counted, after, records = report.tell(talk.counted, asked, now, settings.report)
         talk = put(replace(talk, counted=counted), after)
         if after.is_over:
-            talk = replace(talk, said=history.remember(talk.said, after, now.mono))
+            if after.opened_at >= talk.forgotten_at:
+                talk = replace(talk, said=history.remember(talk.said, after, now.mono))
             talk = speech.note_end(retire(talk, after), after)
         orders += [cmd.Publish(record) for record in (*calls, *records)]
     return talk, tuple(orders)

@@ -202,7 +202,8 @@ def _new_session(state: State, now: Instant, settings: Settings) -> Step:
         if link.phase is Phase.DOWN:
             link = replace(link, deadline=None)  # a person acts
         link, orders = link_.want(link, now.mono, settings.link)
-    return replace(state, link=link, talk=replace(talk, said=())), (*lost, *orders)
+    talk = replace(talk, said=(), forgotten_at=now.mono)
+    return replace(state, link=link, talk=talk), (*lost, *orders)
 
 
 def _restart(

@@ -30,6 +30,7 @@ class Talk:
     counted: report.Counted = field(default_factory=report.Counted)
     clock: clock.Clock = field(default_factory=clock.Clock)  # of this session's sound
     said: tuple[Said, ...] = ()  # what a new session is told
+    forgotten_at: float = float("-inf")  # of turns that began before, nothing is
     utterances: int = 0  # how often the gate opened
     given_up: int = 0  # the last utterance that was, and told
     gate_open: bool = False

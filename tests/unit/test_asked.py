@@ -289,6 +289,19 @@ def test_a_new_session_ends_what_is_under_way_with_a_reason() -> None:
     assert stage.state.talk.said == ()
 
 
+def test_an_answer_that_is_still_heard_is_not_told_to_the_new_session() -> None:
+    stage = Stage().ready()
+    stage.speak("u1")
+    stage.server(ev.UserTranscript("u1", "Who am I?"))
+    stage.answer("r1", "a1")
+    asks(stage, "new_session")
+    stage.open()
+    stage.tell(ev.PlayoutDrained("r1"))
+    assert len(stage.published(rec.TurnRecord)) == 1
+    stage.lose()
+    assert not only(stage.reconnect(), cmd.AddText)
+
+
 def test_a_new_session_is_tried_at_once_where_there_is_none() -> None:
     stage = Stage().ready()
     stage.turn()
