@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -20,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import shipped
 import websocket
 
 from satellite.cli.children import free_port
@@ -53,6 +55,23 @@ logger:
   default: warning
   logs: {{seen: info}}
 automation: !include automations.yaml
+scene:
+  - name: Movie
+    entities: {{input_boolean.film: "on"}}
+input_boolean:
+  film:
+input_number:
+  loudness: {{min: 0, max: 1, step: 0.01, initial: 0.6}}
+media_player:
+  - platform: universal
+    name: Living room
+    state_template: playing
+    attributes: {{volume_level: input_number.loudness}}
+    commands:
+      volume_set:
+        service: input_number.set_value
+        target: {{entity_id: input_number.loudness}}
+        data: {{value: "{{{{ volume_level }}}}"}}
 """
 # What it says in any case here: no pip, an old Python, no programs for pictures.
 OWN_MATTERS: Final = (
@@ -83,7 +102,11 @@ class House:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: websocket.WebSocket | None = None
         self._ids = itertools.count(1)
-        (folder / "configuration.yaml").write_text(CONFIGURATION.format(port=self.port))
+        configuration = CONFIGURATION.format(port=self.port) + shipped.RECORDER
+        (folder / "configuration.yaml").write_text(configuration)
+        blueprints = folder / "blueprints/automation/realtime-satellite"
+        blueprints.mkdir(parents=True)
+        shutil.copy(shipped.BLUEPRINT, blueprints)
         (folder / "automations.yaml").write_text("[]\n")
 
     # --- life
