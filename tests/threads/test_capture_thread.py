@@ -10,6 +10,7 @@ from fakes import QUIET, SPEECH, ScriptedSource
 from posted import Events
 
 from satellite.capture import Capture, Ears
+from satellite.errors import SetupError
 from satellite.logic.backoff import Backoff
 from satellite.logic.gate import Gate, GateSettings
 from satellite.model import commands as cmd
@@ -257,3 +258,110 @@ def test_orders_are_obeyed_while_nothing_is_heard(
     while source.frames:
         time.sleep(0.01)
     assert heard(events.rest()) == b""
+
+
+# --- who is heard --------------------------------------------------------------------------------
+
+
+def settle(source: ScriptedSource) -> None:
+    """Wait until all that was fed has been heard."""
+    while source.frames:
+        time.sleep(0.01)
+    time.sleep(0.05)
+
+
+def kinds(events: list[ev.Event]) -> list[type]:
+    return [type(event) for event in events if not isinstance(event, ev.Heard)]
+
+
+def test_an_order_arms_the_gate_and_that_is_said(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    capture.put(cmd.SetEars(2, "push_to_talk"))
+    source.feed(*[SPEECH] * 8, *[QUIET] * 8)
+    capture.start()
+    events.until(ev.MicReady)
+    settle(source)
+    assert events.rest() == []
+    capture.put(cmd.OpenGate(True, 60))
+    assert events.until(ev.Armed).on
+    source.feed(*[SPEECH] * 4, *[QUIET] * 8)
+    events.until(ev.GateOpened)
+    events.until(ev.GateClosed)
+    capture.put(cmd.OpenGate(False))
+    assert not events.until(ev.Armed).on
+    source.feed(*[SPEECH] * 8)
+    settle(source)
+    assert events.rest() == []
+
+
+def test_nobody_speaks_and_it_is_over_by_itself(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    capture.put(cmd.SetEars(2, "push_to_talk"))
+    capture.put(cmd.OpenGate(True, 0.4))
+    capture.start()
+    assert events.until(ev.Armed).on
+    assert not events.until(ev.Armed).on
+    assert kinds(events.all) == [ev.MicReady, ev.Armed, ev.Armed]
+
+
+def test_the_wake_word_arms_and_is_said_once(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    capture.put(cmd.SetEars(2, "wake_word"))
+    source.feed(*[SPEECH] * 8, *[QUIET] * 8, *[WORD] * 2, *[QUIET] * 22)
+    source.feed(*[SPEECH] * 4, *[QUIET] * 8)
+    capture.start()
+    assert events.until(ev.Woke).word == "okay_nabu"
+    events.until(ev.GateClosed)
+    assert kinds(events.all) == [ev.MicReady, ev.Woke, ev.Armed, ev.GateOpened, ev.GateClosed]
+    assert SPEECH * 4 in heard(events.all)
+
+
+def test_another_aggressiveness_holds_from_the_next_sound_on(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    capture.put(cmd.SetEars(3, "open_mic"))
+    source.feed(*[SPEECH] * 12)
+    capture.start()
+    events.until(ev.MicReady)
+    settle(source)
+    assert events.rest() == []
+    capture.put(cmd.SetEars(1, "open_mic"))
+    source.feed(*[SPEECH] * 8)
+    events.until(ev.GateOpened)
+
+
+def test_what_was_asked_for_while_muted_is_not_heard_later(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    capture.put(cmd.SetEars(2, "push_to_talk"))
+    capture.put(cmd.MuteMic(True))
+    capture.start()
+    events.until(ev.MicClosed)
+    capture.put(cmd.OpenGate(True, 60))
+    capture.put(cmd.MuteMic(False))
+    source.feed(*[SPEECH] * 12)
+    events.until(ev.MicReady)
+    settle(source)
+    assert events.rest() == []
+
+
+def test_a_wake_word_that_cannot_be_loaded_changes_nothing(
+    source: ScriptedSource, events: Events
+) -> None:
+    def missing() -> Word:
+        raise SetupError("not installed")
+
+    gate = Gate(GateSettings(onset=2, pre_roll=3, hangover=4, limit=40))
+    wanted = cmd.SetEars(2, "open_mic")
+    made = Capture(source, Ears(judge, missing), wanted, gate, events.post, time.monotonic)
+    made.start()
+    made.put(cmd.SetEars(2, "wake_word"))
+    events.until(ev.MicReady)
+    source.feed(*[SPEECH] * 8)
+    events.until(ev.GateOpened)
+    assert made.stop(2)
+    with pytest.raises(SetupError):
+        Capture(source, Ears(judge, missing), cmd.SetEars(2, "wake_word"), gate, events.post, float)
