@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from satellite.model import events as ev
 from satellite.model.requests import Refused, Reply, Request
-from satellite.wire.verbs import VERBS, Id, WrongError
+from satellite.wire.verbs import DOES, VERBS, Id, WrongError
 
 LONGEST_PAYLOAD: Final = 16_384  # bytes; home-assistant-mqtt.md 3.2
 LONGEST_CORRELATION: Final = 1_024  # bytes
@@ -98,6 +98,16 @@ def schemas() -> dict[str, dict[str, Any]]:
         title = f"{name}, version 1"
         made[name] = {"$schema": dialect, **msgspec.json.schema(kind), "title": title}
     return made
+
+
+def table() -> str:
+    """What can be asked, as the table of docs/mqtt/README.md."""
+    rows = ["| topic | what it does | how |", "| --- | --- | --- |"]
+    for name, verb in VERBS.items():
+        usage = verb.usage[0].upper() + verb.usage[1:]
+        shown = re.sub(r"(\{[^}]*\})", r"`\1`", usage)
+        rows.append(f"| [`cmd/{name}`](cmd-{name}.schema.json) | {DOES[name]} | {shown} |")
+    return "\n".join(rows) + "\n"
 
 
 def _for_the_model(form: ToolResultForm) -> str:

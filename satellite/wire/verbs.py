@@ -1,7 +1,6 @@
 """The verbs of ``B/cmd/<verb>``: the JSON form of each, and what is made of it or of a plain value.
 
-Pure. A form holds every key and its bounds; JSON Schemas are made of it, and its comments are in
-them.
+Pure. A form holds every key and its bounds; the JSON Schemas of docs/mqtt/ are made of it.
 """
 
 from __future__ import annotations
@@ -345,3 +344,23 @@ VERBS: Final[dict[str, Verb]] = {
         VolumeForm, _volume, _volume_text, 'send 0 to 100 or nothing, or {"volume": 40}'
     ),
 }
+
+DOES: Final = {
+    "activation": "what starts a conversation, from now on",
+    "ask": "puts a text into the conversation as yours, and has it answered",
+    "cancel": "stops what is spoken, or was to be",
+    "get": "publishes every state again",
+    "instructions": "what the model is told about its task",
+    "language": "the language that the recogniser expects",
+    "listen": "hears what is said now, whatever the activation",
+    "mute": "gives the microphone back to the system; opening it over MQTT must be allowed",
+    "new_session": "forgets the conversation and begins another one",
+    "replay": "tells again, on `replay`, what was published",
+    "restart": "ends the program and starts it again, at most every 90 seconds",
+    "say": "speaks a text, word for word",
+    "sensitivity": "how easily speech is taken for such",
+    "transcription_prompt": "words that the recogniser should expect",
+    "voice": "the voice of the answers",
+    "volume": "loudness of the answers in percent",
+}
+"""For people: what each verb does."""

@@ -13,7 +13,7 @@ import pytest
 from satellite.model import records as rec
 from satellite.model.ports import Message
 from satellite.model.requests import Reply
-from satellite.wire import mqtt
+from satellite.wire import mqtt, requests
 
 BASE = "satellite/kitchen"
 TS = "2026-11-21T08:00:00.000Z"
@@ -120,13 +120,18 @@ def test_there_is_an_example_of_every_record() -> None:
 
 
 def test_the_page_has_the_table_of_the_code() -> None:
-    assert mqtt.table() in (SCHEMAS / "README.md").read_text(), "run scripts/make-docs"
+    page = (SCHEMAS / "README.md").read_text()
+    assert mqtt.table() in page, "run scripts/make-docs"
+    assert requests.table() in page, "run scripts/make-docs"
 
 
-@pytest.mark.parametrize("name", sorted(mqtt.schemas()))
+MADE = mqtt.schemas() | requests.schemas()
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
 def test_the_published_schemas_are_those_of_the_code(name: str) -> None:
     committed = json.loads((SCHEMAS / mqtt.file_name(name)).read_text())
-    assert committed == json.loads(json.dumps(mqtt.schemas()[name])), "run scripts/make-docs"
+    assert committed == json.loads(json.dumps(MADE[name])), "run scripts/make-docs"
 
 
 def test_a_wrong_payload_does_not_obey() -> None:
