@@ -49,11 +49,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """``configured`` has a value for every setting, ``choices`` only for some."""
+    """``configured`` has a value for every setting, ``choices`` only for some.
+
+    ``shown`` is all of them as they are now, for people, None where it is to be made anew;
+    ``followed`` is the session that agrees with them.
+    """
 
     configured: Mapping[Setting, Value] = field(default_factory=dict, repr=False)
     choices: Mapping[Setting, Choice] = field(default_factory=dict)
-    shown: rec.Settings | None = None  # all of them as they are now, for people
+    shown: rec.Settings | None = None
+    followed: Session | None = field(default=None, repr=False)
 
     def value(self, setting: Setting) -> Value:
         """What holds now."""
@@ -137,7 +142,7 @@ def choose(chosen: Chosen, order: Set) -> Step:
     choices.pop(setting, None)
     if value is not None and value != chosen.configured[setting]:
         choices[setting] = Choice(value, order.keep)
-    after = replace(chosen, choices=choices)
+    after = Chosen(chosen.configured, choices)
     return after, (_keep(after, setting), *_effects(chosen, after))
 
 
@@ -146,7 +151,7 @@ def reconfigure(chosen: Chosen, session: Session) -> Step:
     configured = {**chosen.configured, **_of_session(session)}
     lost = [name for name in OF_SESSION if configured[name] != chosen.configured[name]]
     choices = {name: each for name, each in chosen.choices.items() if name not in lost}
-    after = replace(chosen, configured=configured, choices=choices)
+    after = Chosen(configured, choices)
     return after, tuple(_keep(after, name) for name in lost if name in chosen.choices)
 
 
@@ -164,16 +169,18 @@ def wanted(chosen: Chosen, session: Session) -> Session:
 
 def follow(chosen: Chosen, settled: Settled) -> Step:
     """Drop what the server refused: ``settled`` wants it no more."""
+    if settled.wanted is chosen.followed:
+        return chosen, ()
     real = _of_session(settled.wanted)
     gone = [name for name in OF_SESSION if real[name] != chosen.value(name)]
     if not gone:
-        return chosen, ()
+        return replace(chosen, followed=settled.wanted), ()
     choices = dict(chosen.choices)
     for name in gone:
         before = choices.pop(name, None)
         if real[name] != chosen.configured[name]:
             choices[name] = Choice(real[name], before is not None and before.keep)
-    after = replace(chosen, choices=choices)
+    after = Chosen(chosen.configured, choices, followed=settled.wanted)
     return after, tuple(_keep(after, name) for name in gone)
 
 
@@ -189,6 +196,8 @@ def is_late(setting: Setting, settled: Settled) -> bool:
 
 def show(chosen: Chosen, *, muted: bool, manual: bool) -> Chosen:
     """Note what is to be shown now."""
+    if chosen.shown is not None and chosen.shown.muted == muted:
+        return chosen
     language = str(chosen.value("language"))
     instructions = str(chosen.value("instructions")).encode(errors="replace")
     current = rec.Settings(
@@ -202,7 +211,7 @@ def show(chosen: Chosen, *, muted: bool, manual: bool) -> Chosen:
         activation=cast("Activation", chosen.value("activation")),
         turn_detection="manual" if manual else "server_vad",
     )
-    return chosen if current == chosen.shown else replace(chosen, shown=current)
+    return replace(chosen, shown=current)
 
 
 def _of_session(session: Session) -> dict[Setting, Value]:

@@ -247,7 +247,9 @@ def _of_event(state: State, event: ev.Event, now: Instant) -> Step:
 def _of_time(state: State, event: ev.Tick, now: Instant) -> Step:
     silence, orders = privacy.expire(state.privacy, now.mono)
     asked, counted = asked_.count_limited(state.asked, event, now)
-    state, orders = replace(state, privacy=silence, asked=asked), (*orders, *counted)
+    if silence is not state.privacy or asked is not state.asked:
+        state = replace(state, privacy=silence, asked=asked)
+    orders = (*orders, *counted)
     for request in asked_.overdue(asked, now.mono):
         match request.order:
             case req.Listen():
@@ -285,7 +287,9 @@ def _of_server(state: State, now: Instant) -> Step:
         state, more = _end(state, each.request, "failed" if refused else "done", now, why)
         orders = (*orders, *more)
     chosen, kept = chosen_.follow(state.chosen, link.settled)
-    return replace(state, chosen=chosen), (*orders, *kept)
+    if chosen is not state.chosen:
+        state = replace(state, chosen=chosen)
+    return state, (*orders, *kept)
 
 
 def _patience(request: Request, now: float, settings: Settings) -> float | None:
@@ -306,9 +310,8 @@ def _show(state: State, settings: Settings) -> State:
     if not state.chosen.configured:
         return state
     manual = settings.link.session.manual
-    return replace(
-        state, chosen=chosen_.show(state.chosen, muted=state.privacy.muted, manual=manual)
-    )
+    chosen = chosen_.show(state.chosen, muted=state.privacy.muted, manual=manual)
+    return state if chosen is state.chosen else replace(state, chosen=chosen)
 
 
 def _end(
