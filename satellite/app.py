@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from satellite import builtin, errors, house_setup, session_setup
-from satellite.adapters import mqtt_link, portaudio, realtime_link, recording, voice, wake
+from satellite import builtin, bus_setup, errors, house_setup, session_setup
+from satellite.adapters import portaudio, realtime_link, recording, voice, wake
 from satellite.adapters.resampler import Resampler
 from satellite.adapters.systemd import Notifier
 from satellite.capture import Capture, Ears
@@ -49,7 +49,7 @@ class App:
     capture: Capture
     playback: Playback
     link: realtime_link.RealtimeLink
-    bus: mqtt_link.MqttLink
+    bus: bus_setup.MqttBus
     notifier: Notifier
     base_topic: str
 
@@ -78,9 +78,11 @@ class App:
 
 
 def build(config: Config, notifier: Notifier) -> App:
-    """Make every object; nothing is opened yet. Raises SetupError for a missing extra."""
+    """Make every object; nothing is opened yet but the state directory, which is ours from now on.
+
+    Raises SetupError for a missing extra, TakenError where another daemon has the state directory.
+    """
     inbox = Inbox()
-    kept: dict[str, object] = {}
     base_topic = mqtt.base(config.mqtt.topic_prefix, config.name)
     endpoint = session_setup.endpoint(config)
     link = realtime_link.RealtimeLink(
@@ -88,8 +90,10 @@ def build(config: Config, notifier: Notifier) -> App:
         functools.partial(session_setup.decoder, config),
         inbox.post_patiently,
     )
-    will = mqtt.status(base_topic, mqtt.OFFLINE)
-    bus = mqtt_link.MqttLink(_broker(config), will, inbox.post)
+    closed = (config.mqtt.discovery_prefix,)
+    house = House(base_topic, closed, inbox.post, inbox.post_patiently, time.monotonic)
+    bus = bus_setup.build(config, inbox.post, house.on_message)
+    kept = bus.begun.values
     capture = Capture(
         _source(config),
         Ears(voice.make_judge, functools.partial(_waker, config)),
@@ -100,11 +104,9 @@ def build(config: Config, notifier: Notifier) -> App:
     )
     volume = config.audio.output.volume
     playback = Playback(_sink(config), inbox.post, time.monotonic, volume=volume)
-    closed = (config.mqtt.discovery_prefix,)
-    house = House(base_topic, closed, inbox.post, inbox.post_patiently, time.monotonic)
     outside = Outside(
         link=link,
-        bus=bus,
+        bus=bus.outbox,
         capture=capture,
         playback=playback,
         alive=_Alive(notifier),
@@ -121,7 +123,8 @@ def build(config: Config, notifier: Notifier) -> App:
         spell=session_setup.spell(config),
         sound=session_setup.sound(config),
     )
-    core = Core(_settings(config, endpoint.place), wire, outside, inbox, kept)
+    settings = _settings(config, endpoint.place)
+    core = Core(settings, wire, outside, inbox, kept, bus.begun.last_seq)
     return App(inbox, core, capture, playback, link, bus, notifier, base_topic)
 
 
@@ -161,19 +164,6 @@ def _settings(config: Config, place: str) -> Settings:
         ),
         presence=house_setup.presence(config),
         usage=house_setup.usage(config),
-    )
-
-
-def _broker(config: Config) -> mqtt_link.Broker:
-    m = config.mqtt
-    return mqtt_link.Broker(
-        host=m.host,
-        port=m.port_number,
-        client_id=f"{m.topic_prefix.replace('/', '-')}-{config.name}",
-        username=m.username,
-        password=m.password,
-        tls=m.use_tls,
-        ca_file=m.ca_file,
     )
 
 

@@ -61,7 +61,10 @@ class Wire:
 
 
 class Core:
-    """All state, one writer. ``run`` returns the exit code."""
+    """All state, one writer. ``run`` returns the exit code.
+
+    ``kept`` and ``seq`` are what earlier starts left behind.
+    """
 
     def __init__(
         self,
@@ -70,9 +73,11 @@ class Core:
         outside: Outside,
         inbox: Inbox,
         kept: Mapping[str, object] | None = None,
+        seq: int = 0,
     ) -> None:
         self._settings = settings
         self._kept = kept
+        self._seq = seq
         self._wire = wire
         self._outside = outside
         self._inbox = inbox
@@ -86,7 +91,9 @@ class Core:
     def run(self, hear: Callable[[], None] = lambda: None) -> int:
         """Decide until told to stop. ``hear`` is called after the first orders: one may be to
         hear nothing."""
-        self.state, orders = logic.start(self._outside.clock(), self._settings, self._kept)
+        self.state, orders = logic.start(
+            self._outside.clock(), self._settings, self._kept, self._seq
+        )
         self._carry_out(orders)
         hear()
         while self._exit is None:
@@ -153,8 +160,8 @@ class Core:
                 self._publish(record)
             case cmd.Keep(name, value):
                 bus.keep(name, value)
-            case cmd.Replay(since, most, reply):
-                bus.replay(since, most, reply)
+            case cmd.Replay(since, most, reply, id):
+                bus.replay(since, most, reply, id)
             case cmd.AnnounceOnline():
                 for message in (mqtt.status(base_topic, mqtt.ONLINE), *self._wire.stale):
                     bus.publish(message)

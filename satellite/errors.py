@@ -3,6 +3,8 @@
 - SatelliteError
     - SetupError        this machine or installation lacks something: exit 78
         - ConfigError   one or more problems in the configuration: exit 78
+    - TakenError          another daemon has what only one can have: exit 75
+    - StoreError          the disk does not take or give: we go on in memory, shown as a problem
     - DeviceError       a microphone or speaker failed: retried, shown as a problem
     - RecordingError    a recording cannot be read: exit 78 in a configuration, 2 on a command line
     - SecretError       a secret for a connection cannot be had: the connection is tried again
@@ -29,6 +31,18 @@ class ConfigError(SetupError):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+class TakenError(SatelliteError):
+    """Another process has the state directory."""
+
+
+class StoreError(SatelliteError):
+    """What must last could not be written or read now. ``reopen``: nor with the file as it is."""
+
+    def __init__(self, sentence: str, *, reopen: bool = False) -> None:
+        self.reopen = reopen
+        super().__init__(sentence)
 
 
 class DeviceError(SatelliteError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +16,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "checklist(number, ...): a MUST of docs/realtime-checklist.md, by its number"
     )
+    # a daemon that was given no folder of its own must not write into the user's
+    home = tempfile.TemporaryDirectory(prefix="satellite-tests-")
+    config.add_cleanup(home.cleanup)
+    os.environ["XDG_STATE_HOME"] = home.name
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -65,7 +65,8 @@ def main() -> None:
         path = folder / "config.yaml"
         realtime = {"provider": "compatible", "url": url, "model": "local"}
         mqtt = {"host": "127.0.0.1", "port": port}
-        path.write_text(yaml.safe_dump({"name": demo.NAME, "realtime": realtime, "mqtt": mqtt}))
+        config = {"realtime": realtime, "mqtt": mqtt, "state_dir": str(folder / "state")}
+        path.write_text(yaml.safe_dump({"name": demo.NAME, **config}))
         inbox = stack.enter_context(demo.onlooker(port))
         command = [sys.executable, "-m", "satellite", "run", "-c", str(path)]
         daemon = subprocess.Popen(command, env={**os.environ, **card.env})

@@ -66,6 +66,7 @@ def hold(recordings: list[Path]) -> tuple[list[dict[str, Any]], list[float], dic
             },
             "realtime": {"provider": "compatible", "url": url, "model": "local"},
             "mqtt": {"host": "127.0.0.1", "port": port},
+            "state_dir": str(folder / "state"),
         }
         path = folder / "config.yaml"
         path.write_text(yaml.safe_dump(config))

@@ -105,6 +105,7 @@ def _write_config(folder: Path, recordings: list[str], url: str, port: int) -> P
         "audio": audio,
         "realtime": {"provider": "compatible", "url": url, "model": "local"},
         "mqtt": {"host": "127.0.0.1", "port": port},
+        "state_dir": str(folder / "state"),
     }
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))

@@ -1,6 +1,7 @@
 """The ``satellite`` command: one subcommand a file, errors as sentences, never a traceback.
 
-Exit codes: 0 done; 2 the command line is wrong; 70 our bug; 78 something must be set up.
+Exit codes: 0 done; 2 the command line is wrong; 70 our bug; 75 another daemon has the state
+directory; 78 something must be set up.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import sys
 from typing import Final
 
 from satellite import __version__
-from satellite.errors import ConfigError, RecordingError, SatelliteError
+from satellite.errors import ConfigError, RecordingError, SatelliteError, TakenError
 
 COMMANDS: Final = ("run", "demo", "serve", "check")
 EX_USAGE: Final = 2
 EX_SOFTWARE: Final = 70
+EX_TEMPFAIL: Final = 75
 EX_CONFIG: Final = 78
 
 log = logging.getLogger("satellite")
@@ -37,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     except RecordingError as exc:
         print(f"satellite: {exc}", file=sys.stderr)
         return EX_USAGE
+    except TakenError as exc:
+        print(f"satellite: {exc}", file=sys.stderr)
+        return EX_TEMPFAIL
     except SatelliteError as exc:
         print(f"satellite: {exc}", file=sys.stderr)
         return EX_CONFIG

@@ -52,8 +52,8 @@ def read_config(path: Path, today: date, warn: Callable[[str], None] = log.warni
     return config
 
 
-def look(use: Literal["read", "write"], path: str) -> str | None:
-    """Say what is wrong with a file that will be read or written, None when nothing is."""
+def look(use: Literal["read", "write", "folder"], path: str) -> str | None:
+    """Say what is wrong with what will be read or written, None when nothing is."""
     file = Path(path)
     if use == "read":
         if not file.exists():
@@ -61,6 +61,8 @@ def look(use: Literal["read", "write"], path: str) -> str | None:
         if not file.is_file():
             return "is not a file"
         return None if os.access(file, os.R_OK) else "is not readable; check its permissions"
+    if use == "folder":
+        return "is not a folder" if file.exists() and not file.is_dir() else None
     if not file.parent.is_dir():
         return f"is in a folder that does not exist; make it with mkdir -p {file.parent}"
     if file.is_dir():

@@ -23,7 +23,7 @@ _NOT_A_SECTION: Final = "must be a section: lines of the form key: value, indent
 _KEY_START: Final = re.compile("[A-Za-z0-9_-]{1,40}")
 _LAST: Final = 1 << 30  # problems without a line come after those with one
 
-Look = Callable[[Literal["read", "write"], str], str | None]
+Look = Callable[[Literal["read", "write", "folder"], str], str | None]
 
 
 def _accept(use: str, path: str) -> None:

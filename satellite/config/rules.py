@@ -118,7 +118,15 @@ def _mqtt(config: Config) -> Iterator[Finding]:
             "is false, so that everybody in the network can read and give commands; set it to"
             " true, or accept that with allow_plaintext: true",
         )
-    if mqtt.ca_file and not mqtt.use_tls:
-        yield Finding(
-            ("mqtt.ca_file", "mqtt.tls", "mqtt.host"), "has no effect without TLS; set tls: true"
-        )
+    for key in ("ca_file", "cert_file"):
+        if getattr(mqtt, key) and not mqtt.use_tls:
+            yield Finding(
+                (f"mqtt.{key}", "mqtt.tls", "mqtt.host"),
+                "has no effect without TLS; set tls: true",
+            )
+    for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
+        if getattr(mqtt, key) and not getattr(mqtt, other):
+            yield Finding(
+                (f"mqtt.{key}", f"mqtt.{other}"),
+                f"is set without {other}; a certificate and its key go together",
+            )

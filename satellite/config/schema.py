@@ -149,6 +149,12 @@ class Mqtt:
     ca_file: str | None = setting(
         None, "Certificate of your own authority, if the broker has no public one.", path="read"
     )
+    cert_file: str | None = setting(
+        None, "Certificate of this satellite, if the broker wants one; needs key_file.", path="read"
+    )
+    key_file: str | None = setting(
+        None, "Private key of cert_file, without a pass phrase.", path="read"
+    )
     username: str | None = setting(None, "Name to log in with.", shown=False)
     password: str | None = setting(
         None,
@@ -198,6 +204,13 @@ class Privacy:
         False,
         "Let others open a muted microphone over MQTT; else that is done at this machine only"
         " (systemctl kill -s USR2 satellite).",
+    )
+    journal_hours: int = setting(
+        24,
+        "For so many hours what was said stays on the disk, so that it can be told again; 0 keeps"
+        " it only until it is delivered.",
+        low=0,
+        high=8760,
     )
 
 
@@ -288,4 +301,10 @@ class Config:
         default_factory=Commands, metadata=says("What others may ask for over MQTT.")
     )
     privacy: Privacy = field(default_factory=Privacy, metadata=says("Where texts may appear."))
+    state_dir: str | None = setting(
+        None,
+        "Folder for what must outlast a restart; null is the service's own under systemd, else"
+        " ~/.local/state/realtime-satellite/<name>.",
+        path="folder",
+    )
     lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)

@@ -19,7 +19,7 @@ class Setting:
     keep_as: str = ""  # not empty: a secret, and the name to suggest for it in secrets.yaml
     prose: bool = False  # free text: may be empty, may have several lines, is never echoed
     shown: bool = True  # may be echoed
-    path: Literal["", "read", "write"] = ""  # a file, relative to the folder of the configuration
+    path: Literal["", "read", "write", "folder"] = ""  # relative to the folder of the configuration
     free: bool = False  # JSON of any form
     active: str = ""  # how the example sets this key; empty: it shows the default, commented out
 

@@ -30,7 +30,7 @@ class Sources:
     environment: Mapping[str, str] = field(repr=False)
     secrets: Callable[[], Mapping[str, str]] = field(repr=False)  # may raise ConfigError
     credentials: Mapping[str, str] = field(repr=False)
-    look: Callable[[Literal["read", "write"], str], str | None]
+    look: Callable[[Literal["read", "write", "folder"], str], str | None]
 
 
 def behind_tag(node: Scalar, sources: Sources) -> str:

@@ -204,7 +204,7 @@ def _absolute(text: str, about: Setting, what: str, sources: Sources) -> str:
     if text.startswith("~"):
         raise WrongError(f"{subject} starts with ~, which means nothing here; write the full path")
     path = str(PurePath(sources.base) / text)
-    use: Literal["read", "write"] = "read" if about.path == "read" else "write"
-    if wrong := sources.look(use, path):
+    assert about.path
+    if wrong := sources.look(about.path, path):
         raise WrongError(f"{subject} {wrong}")
     return path

@@ -84,9 +84,9 @@ def _begin(
         case req.NewSession():
             state, orders = _new_session(state, now, settings)
             return *_then(_end(state, request, "done", now), orders), Left.NOTHING
-        case req.Replay(since, most):
-            replay = (cmd.Replay(since, most, request.reply),)
-            return *_then(_end(state, request, "done", now), replay), Left.NOTHING
+        case req.Replay(since, most):  # the outbox says when it is done
+            replay = (cmd.Replay(since, most, request.reply, request.id),)
+            return *_then(_end(state, request, "accepted", now), replay), Left.NOTHING
         case req.Get():
             return *_end(state, request, "done", now), Left.TELL
         case req.Restart():

@@ -188,7 +188,8 @@ def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
         fix = "choose another value; the session goes on with the one before"
         found.append(("setting_refused", link.settled.complaint, fix))
     if health.bus_down is not None:
-        found.append((UNREACHABLE, health.bus_down.detail, health.bus_down.fix))
+        down = health.bus_down
+        found.append((down.code, down.detail, down.fix))
     found += _outbox(health.outbox)
     if health.recording_ended:
         detail = "the recording that stands in for a microphone is over; nothing more is heard"

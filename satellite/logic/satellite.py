@@ -44,6 +44,7 @@ from satellite.logic.link import Link, LinkSettings, Phase
 from satellite.logic.presence import Presence, PresenceSettings, Told
 from satellite.logic.privacy import Privacy
 from satellite.logic.refusal import Again
+from satellite.logic.report import Counted
 from satellite.logic.talk import Talk, TalkSettings
 from satellite.logic.usage import Usage, UsageSettings
 from satellite.model import commands as cmd
@@ -85,14 +86,23 @@ Step = tuple[State, tuple[cmd.Command, ...]]
 _NONE: Final[tuple[cmd.Command, ...]] = ()
 
 
-def start(now: Instant, settings: Settings, kept: Mapping[str, object] | None = None) -> Step:
+def start(
+    now: Instant,
+    settings: Settings,
+    kept: Mapping[str, object] | None = None,
+    seq: int = 0,
+) -> Step:
     """Begin: a session is opened at once, so that a wrong key is told before somebody speaks.
 
-    ``kept`` is what ``cmd.Keep`` was given before the restart.
+    ``kept`` is what ``cmd.Keep`` was given before the restart, ``seq`` the last that was used.
     """
     kept = kept or {}
     link = Link(settled=Settled(wanted=settings.link.session))
-    state = State(link=link, usage=usage_.start(kept.get("usage")))
+    state = State(
+        link=link,
+        talk=Talk(counted=Counted(seq=seq)),
+        usage=usage_.start(kept.get("usage")),
+    )
     state, orders = doing.start(state, now, settings, kept)
     state, orders = _then(_count(state, (), now, settings), orders)
     link, more = link_.want(state.link, now.mono, settings.link)

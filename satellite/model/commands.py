@@ -258,11 +258,15 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Tell again what was published with ``since`` and later as its ``seq``."""
+    """Tell again what was published with ``since`` and later as its ``seq``, then the result.
+
+    ``id`` is that of the request, where it had one.
+    """
 
     since: int
     most: int
     reply: Reply | None
+    id: str | None = None
 
 
 # --- to MQTT and to the program ------------------------------------------------------------------

@@ -5,11 +5,14 @@ Devices (Source, Sink) are owned by one thread each: only that thread calls them
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from satellite.model.requests import Reply
+
+NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 OnClose = Callable[[Callable[[], None]], None]
 """Takes what ends a wait at once, should the connection be closed meanwhile."""
@@ -103,6 +106,48 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """A message with a ``seq`` on the disk. ``created`` is in epoch seconds."""
+
+    message: Message
+    created: float
+
+
+class Store(Protocol):
+    """What outlasts us. One thread; each method raises StoreError with a sentence."""
+
+    def last_seq(self) -> int:
+        """The highest that was ever used, though its message may be forgotten."""
+
+    def values(self) -> dict[str, object]:
+        """What is kept, by name."""
+
+    def waiting(self) -> list[Stored]:
+        """What nobody has yet, in order."""
+
+    def since(self, seq: int, most: int) -> list[Stored]:
+        """At most ``most`` of what has ``seq`` or more, delivered or not, in order."""
+
+    def write(
+        self,
+        rows: Sequence[Stored] = (),
+        fates: Mapping[int, str] = NOTHING,
+        values: Mapping[str, object] = NOTHING,
+    ) -> None:
+        """Keep new rows, what became of others by ``seq``, and values by name; None forgets one.
+
+        All or nothing. Returns when rows and values are on the disk. Fates alone may be forgotten
+        in a power cut: at worst a message is delivered twice.
+        """
+
+    def tidy(self, now: float) -> float | None:
+        """Do what can wait for a quiet moment. Epoch seconds when there is more to do, if known."""
+
+    def close(self) -> None:
+        """Give everything back. Never raises; nothing may be asked of it afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """One message that the broker handed to us, as it came; nothing of it is checked yet.
 
@@ -129,8 +174,24 @@ class Bus(Protocol):
     def keep(self, name: str, value: object) -> None:
         """Remember a value of JSON's kinds over restarts; None forgets it."""
 
-    def replay(self, since: int, most: int, reply: Reply | None) -> None:
-        """Tell again what has ``since`` or more as its ``seq``."""
+    def replay(
+        self,
+        since: int,
+        most: int,
+        reply: Reply | None,
+        id: str | None = None,  # noqa: A002 - of the request, for its result
+    ) -> None:
+        """Tell again what has ``since`` or more as its ``seq``; then publish the Result."""
+
+
+class Sender(Protocol):
+    """What carries messages to the broker. All methods return at once, from any thread."""
+
+    def send(self, message: Message) -> None:
+        """Publish what is worth sending only now; without a connection it is dropped."""
+
+    def hand(self, message: Message, link: int, number: int) -> None:
+        """Publish on connection ``link`` or not at all; its answer is told with ``number``."""
 
 
 class Mailbox(Protocol):

@@ -45,9 +45,11 @@ class Daemon:
             "realtime": {"provider": "compatible", "url": url, "model": "local"},
             "mqtt": {"host": "127.0.0.1", "port": self.port},
             "audio": {"output": {"device": "none"}},
+            "state_dir": str(self.folder / "state"),
         }
         for key, value in config.items():
-            whole[key] = {**whole.get(key, {}), **value}  # type: ignore[dict-item]
+            merged = isinstance(value, dict)
+            whole[key] = {**whole.get(key, {}), **value} if merged else value  # type: ignore[dict-item]
         path = self.folder / "config.yaml"
         path.write_text(re.sub(r"'(![a-z]+ \w+)'", r"\1", yaml.safe_dump(whole)))  # tags as tags
         with (self.folder / "log").open("w") as log:

@@ -78,7 +78,7 @@ def test_a_request_has_one_last_answer(verb: str) -> None:
     assert all((each.result.cmd, each.result.id) == (verb, "a1") for each in found)
     statuses = [each.result.status for each in found]
     assert statuses[:-1] in ([], ["accepted"])
-    assert statuses[-1] != "accepted"
+    assert statuses[-1] != "accepted" or verb == "replay"  # its last one is the outbox's
 
 
 @pytest.mark.parametrize("verb", ORDERS)

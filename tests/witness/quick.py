@@ -21,6 +21,7 @@ import pytest
 from satellite import app
 from satellite.adapters.systemd import Notifier
 from satellite.config.schema import Audio, Config, Realtime
+from satellite.delivery import Begun
 from satellite.inbox import Inbox
 from satellite.model import events as ev
 from satellite.model.audio import FRAME_BYTES, FRAME_MS, RATE
@@ -106,10 +107,13 @@ class Speaker:
 
 
 class Broker:
-    """A Bus that keeps what is published."""
+    """A Bus that keeps what is published, and nothing on a disk."""
+
+    begun = Begun(None, None, {}, 0)
 
     def __init__(self) -> None:
         self.seen: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+        self.outbox = self
 
     def start(self) -> None:
         """It is there at once."""
@@ -121,6 +125,9 @@ class Broker:
         topic = message.topic.rpartition("/")[2]
         if topic != "status":
             self.seen.put((topic, json.loads(message.payload)))
+
+    def keep(self, name: str, value: object) -> None:
+        """It ends with the test."""
 
 
 @dataclass
@@ -189,7 +196,7 @@ def running(
     patch.setattr(app, "_source", lambda _: it.microphone)
     patch.setattr(app, "_sink", lambda _: it.speaker)
     patch.setattr(app.voice, "make_judge", lambda _: any)
-    patch.setattr(app.mqtt_link, "MqttLink", lambda *_: it.broker)
+    patch.setattr(app.bus_setup, "build", lambda *_: it.broker)
     patch.setattr(app.random, "uniform", lambda _, most: most)  # the longest wait each time
     section = Realtime(provider="compatible", url=url, model="local", **realtime)
     whole = dataclasses.replace(config or Config(), realtime=section)

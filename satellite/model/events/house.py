@@ -27,10 +27,11 @@ class BusUp:
 
 @dataclass(frozen=True, slots=True)
 class BusDown:
-    """The broker is away, or refused us; paho goes on trying. ``fix``: what a person can do."""
+    """The broker is away, or refused us; the link goes on trying. ``fix``: what a person can do."""
 
     detail: str
     fix: str
+    code: str = "mqtt_unreachable"
 
 
 @dataclass(frozen=True, slots=True)
