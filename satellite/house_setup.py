@@ -34,6 +34,8 @@ def about(config: Config) -> discovery.About:
         voices=realtime.row.voices,
         languages=models.LANGUAGES,
         activations=activations(),
+        wakes="wake_word" in activations(),
+        refused=frozenset(config.commands.refuse),
         answers=answers,
         speaks=answers and realtime.output == "audio" and not config.audio.output.silent,
         retain_text=config.privacy.retain_text,

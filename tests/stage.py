@@ -26,14 +26,20 @@ VOICE = silence(200)
 T = TypeVar("T")
 
 
-def house(uniform: Callable[[float, float], float] = lambda low, high: high, **caps: float) -> Any:
+def house(
+    uniform: Callable[[float, float], float] = lambda low, high: high,
+    day_of: Callable[[float], str] | None = None,
+    **caps: float,
+) -> Any:
     """The settings that are about Home Assistant and money, by name."""
     return {
         "presence": PresenceSettings(uniform, ("t/state",), frozenset({"marin", "en", "open_mic"})),
-        "usage": UsageSettings(
-            lambda wall: datetime.fromtimestamp(wall, UTC).date().isoformat(), "kitchen", **caps
-        ),
+        "usage": UsageSettings(day_of or utc_day, "kitchen", **caps),
     }
+
+
+def utc_day(wall: float) -> str:
+    return datetime.fromtimestamp(wall, UTC).date().isoformat()
 
 
 def settings(

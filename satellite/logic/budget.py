@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from satellite.logic import talk as talk_
 from satellite.logic.link import Link, Phase
 from satellite.logic.link import Step as LinkStep
 from satellite.logic.refusal import Again, Refusal
@@ -24,8 +23,8 @@ def enforce(link: Link, talk: Talk, why: str | None) -> LinkStep:
         return (replace(link, refusal=None, deadline=None) if known else link), ()
     if known and link.deadline == NEVER:
         return link, ()
-    if link.phase is Phase.READY and talk_.is_responding(talk):
-        return link, ()
+    if link.phase is Phase.READY and any(turn.is_responding for turn in talk.turns):
+        return link, ()  # nor does a tool that was called have another
     span = "month" if "this month" in why else "day"
     refusal = Refusal(SPENT, why, _FIX.format(span, span), Again.SLOWLY)
     orders = () if link.phase is Phase.DOWN else (cmd.Disconnect(link.number),)

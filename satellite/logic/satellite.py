@@ -171,6 +171,8 @@ def _of_session(settings: Settings, link: Link) -> Settings:
 def _hear(state: State, event: ev.Heard, now: Instant, settings: Settings) -> Step:
     if state.talk.shut:
         return state, ()
+    if state.link.phase is Phase.READY and usage_.spent(state.usage, settings.usage):
+        return _decline(state, now, settings)
     talk, rest = conversation.step(state.talk, event, now, settings.talk)
     link = state.link
     orders: tuple[cmd.Command, ...] = ()
@@ -356,6 +358,17 @@ def _keep_to_budget(state: State, now: Instant, settings: Settings) -> Step:
         return after, orders
     talk, lost = endings.lose_session(after.talk, budget.SPENT, now, settings.talk)
     return replace(after, talk=talk), (*orders, *lost)
+
+
+def _decline(state: State, now: Instant, settings: Settings) -> Step:
+    """Nothing more is sent to a session that is at its last answer; who speaks is told so."""
+    talk = state.talk
+    if talk.discarding or talk.unclaimed or talk_.open_turn(talk) is not None:
+        return state, ()
+    talk, orders = endings.give_up_utterance(
+        talk, talk.utterances, budget.SPENT, now, settings.talk
+    )
+    return replace(state, talk=talk), orders
 
 
 def _show(

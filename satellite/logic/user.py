@@ -120,7 +120,7 @@ def _judge_microphone(talk: Talk, now: float) -> Talk:
 
 def _end_utterance(talk: Talk, now: float, settings: TalkSettings) -> Step:
     """We end the turn: commit it, or forget what is too short for one (C34)."""
-    enough = talk.uncommitted_ms >= SHORTEST_COMMIT_MS
+    enough = talk.uncommitted_ms >= SHORTEST_COMMIT_MS and not _is_rest_silent(talk)
     talk = replace(talk, uncommitted_ms=0, unclaimed=())
     if talk.discarding:
         return replace(talk, discarding=False), ()
@@ -136,6 +136,14 @@ def _end_utterance(talk: Talk, now: float, settings: TalkSettings) -> Step:
         speech_end_at=talk.speech_at,
     )
     return put(talk, turn), (cmd.CommitInput(),)
+
+
+def _is_rest_silent(talk: Talk) -> bool:
+    """True where its words were given up, and nothing was said after them."""
+    if talk.given_up != talk.utterances:
+        return False
+    spoken = talk.opened_at is not None and talk.speech_at is not None
+    return not spoken or (talk.speech_at or 0.0) < (talk.opened_at or 0.0)
 
 
 def on_speech_started(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Final
 
+from satellite.logic.price import of_response
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import FRAME_BYTES, FRAME_MS
@@ -40,6 +41,7 @@ class Server:
         self.waiting_for_response = False
         self.uncommitted_ms = 0
         self.calls: set[str] = set()
+        self.context = 0  # tokens
         self.world.ledger.forgotten()
 
     def connect(self, link: int) -> None:
@@ -106,8 +108,7 @@ class Server:
                 assert self.response is None, "an answer while there is one"
                 self.respond()
             case cmd.CancelResponse(response_id) if response_id == self.response:
-                self.later(0.05, ev.ResponseDone(response_id, "cancelled", "client_cancelled"))
-                self.response = None
+                self.cancel(0.05, "client_cancelled")
 
     def configure(self, order: cmd.Configure) -> None:
         """The first settings are taken; a change may be refused or forgotten."""
@@ -165,8 +166,7 @@ class Server:
             self.item = self.new_item()
             self.later(0.05, ev.SpeechStarted(self.item))
             if self.response is not None:
-                self.later(0.06, ev.ResponseDone(self.response, "cancelled", "turn_detected"))
-                self.response = None
+                self.cancel(0.06, "turn_detected")
         elif self.item is not None and self.silence_ms >= SILENCE_MS:
             self.hung = rng.random() < faults.hang
             if rng.random() >= faults.lose_stop:
@@ -221,6 +221,23 @@ class Server:
         if rng.random() >= faults.stall:
             self.end_response(delay, response, "completed")
 
+    def cancel(self, delay: float, why: str) -> None:
+        assert self.response is not None
+        self.later(delay, ev.ResponseDone(self.response, "cancelled", why, self.bill()))
+        self.response = None
+
+    def bill(self) -> ev.Usage | None:
+        """What one more answer costs: each is told all that was said before in its session."""
+        price = self.world.price
+        if price is None:
+            return None
+        self.context += self.world.rng.randrange(100, 1000)
+        usage = ev.Usage(self.context, 200, input_audio_tokens=50, output_audio_tokens=150)
+        usd = of_response(usage, price).usd
+        self.world.billed += usd
+        self.world.dearest = max(self.world.dearest, usd)
+        return usage
+
     def piece(self, delay: float, event: ev.TextDelta | ev.AudioDelta) -> None:
         link = self.link
         self.world.at(delay, lambda: self.say(event) if self.link == link else None)
@@ -241,6 +258,6 @@ class Server:
                 name = f"call{next(self.number)}"
                 calls = (ev.ToolCall(name, "time", "{}"),)
                 self.calls.add(name)
-            self.say(ev.ResponseDone(response, status, why, None, calls))
+            self.say(ev.ResponseDone(response, status, why, self.bill(), calls))
 
         self.world.at(delay, end)

@@ -28,6 +28,7 @@ from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import FRAME_MS, Instant
+from satellite.model.models import Price
 from satellite.model.session import Session
 
 VALUES: Final[list[tuple[str, list[Any]]]] = [
@@ -79,6 +80,11 @@ class World:
     faults: Faults = field(default_factory=Faults)
     kills: frozenset[int] = frozenset()  # the connection breaks at these words of the server
     now: float = 1000.0
+    price: Price | None = None
+    caps: dict[str, float] = field(default_factory=dict)
+    day_of: Callable[[float], str] | None = None
+    billed: float = 0.0  # by the server, in US dollars
+    dearest: float = 0.0  # of its answers
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -92,11 +98,11 @@ class World:
                 session=self.session,
             ),
             talk=TalkSettings(
-                report=ReportSettings("boot", "kitchen", "en"),
+                report=ReportSettings("boot", "kitchen", "en", price=self.price),
                 half_duplex=self.half_duplex,
                 recording=False,
             ),
-            **house(self.rng.uniform),
+            **house(self.rng.uniform, self.day_of, **self.caps),
         )
         lengths = {"onset_ms": 60, "pre_roll_ms": 500, "hangover_ms": 700, "limit_ms": 30_000}
         self.gate = Gate(GateSettings.from_ms(**lengths))

@@ -255,3 +255,17 @@ def test_c31_a_server_that_never_takes_a_commit_is_left() -> None:
     (turn,) = stage.published(rec.TurnRecord)
     assert (turn.event_type, turn.reason) == ("failed", "timeout")
     assert cmd.Connect(2) in stage.orders
+
+
+def test_speech_that_a_server_refuses_for_good_is_one_failed_turn_and_its_silence_none() -> None:
+    stage = manual().start()
+    stage.tell(ev.MicReady(), ev.LinkDown(1, "HTTP 401", status=401))
+    stage.tell(ev.GateOpened(), ev.Heard(silence(600), 300, stage.now))
+    for _ in range(16):  # the sentence is over; the gate stays open for its hangover
+        stage.now += 0.04
+        stage.tell(ev.Heard(silence(40), 0, None))
+    stage.tell(ev.GateClosed(too_long=False))
+    stage.wait(5)
+    assert stage.state.talk.turns == ()
+    (turn,) = stage.published(rec.TurnRecord)
+    assert (turn.event_type, turn.reason) == ("failed", "realtime_auth")
