@@ -21,7 +21,6 @@ from satellite.model.audio import Instant
 
 FRAME_AGE_S: Final = 2.0  # reliability P1: never "listening" with older evidence
 QUIET_S: Final = 60.0  # between two faults of a kind
-UNREACHABLE: Final = "mqtt_unreachable"
 MOST_DENIED: Final = 3  # topics that a problem names
 
 
@@ -125,7 +124,7 @@ def _faults(
             ts=timestamp(now.wall),
         )
         for problem in fresh
-        if problem.code != UNREACHABLE  # nobody would hear it
+        if health.bus_down is None or problem.code != health.bus_down.code  # nobody would hear it
     )
     times |= {problem.code: now.mono for problem in fresh}
     return faults, tuple(times.items())

@@ -106,6 +106,12 @@ def all_topics(about: About) -> tuple[str, ...]:
     return (*own, _device_topic(about), *named, *texts)
 
 
+def patterns(about: About) -> list[str]:
+    """Where whatever is retained is of this satellite."""
+    one_by_one = f"{about.prefix}/+/{about.device_id}/+/config"
+    return [f"{about.base_topic}/#", _device_topic(about), one_by_one]
+
+
 def _device_topic(about: About) -> str:
     return f"{about.prefix}/device/satellite/{about.name}/config"
 
