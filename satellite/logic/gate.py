@@ -27,7 +27,7 @@ from typing import Final
 from satellite.model.audio import FRAME_MS, frames
 from satellite.model.session import Activation
 
-WORD_TAIL: Final = frames(300)  # of 17 wake words by 5 voices, 16 were over 300 ms after the notice
+WORD_TAIL: Final = frames(300)  # 15 of 16 words that were noticed were over by then
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ def _state(health: Health, talk: Talk, link: Link) -> str:
     if is_sounding(talk) or talk.shut:  # until the room is quiet nothing is heard
         return "speaking"
     if health.muted:
-        return "thinking" if talk.turns else "muted"
+        return "thinking" if any(t.stopped is None for t in talk.turns) else "muted"
     if health.mic_lost is not None or _stalled(health):
         return "error"
     if link.refusal is not None and link.phase is not Phase.READY:

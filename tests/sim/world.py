@@ -27,9 +27,9 @@ from satellite.logic.talk import TalkSettings
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import records as rec
-from satellite.model.audio import FRAME_MS, Instant
+from satellite.model.audio import FRAME_MS, Instant, frames
 from satellite.model.models import Price
-from satellite.model.session import Session
+from satellite.model.session import Activation, Session
 
 VALUES: Final[list[tuple[str, list[Any]]]] = [
     ("voice", ["marin", "cedar"]),
@@ -78,6 +78,7 @@ class World:
     session: Session = field(default_factory=Session)
     lifetime_s: float | None = None  # of a session; the server closes it then
     faults: Faults = field(default_factory=Faults)
+    activation: Activation = "open_mic"
     kills: frozenset[int] = frozenset()  # the connection breaks at these words of the server
     now: float = 1000.0
     price: Price | None = None
@@ -105,7 +106,8 @@ class World:
             **house(self.rng.uniform, self.day_of, **self.caps),
         )
         lengths = {"onset_ms": 60, "pre_roll_ms": 500, "hangover_ms": 700, "limit_ms": 30_000}
-        self.gate = Gate(GateSettings.from_ms(**lengths))
+        gate = GateSettings.from_ms(**lengths, ends_turns=self.session.manual)
+        self.gate = Gate(gate, self.activation)
         self.state = logic.State()
         self.ledger = Ledger()
         self.server = Server(self)
@@ -182,6 +184,8 @@ class World:
                 self.gate.hold(on)
             case cmd.ShutGate(on):
                 self.gate.shut_off(on)
+            case cmd.OpenGate(on, for_s):
+                self.press(for_s) if on else self.gate.end()
             case cmd.MuteMic(on):
                 self.at(self.rng.uniform(0.001, 0.08), lambda: self.mute(on))
 
@@ -227,6 +231,11 @@ class World:
         elif self.muted:
             self.muted = False
             self.feed(ev.MicReady())
+
+    def press(self, seconds: float) -> None:
+        """Somebody asks to be heard."""
+        if not self.muted:
+            self.gate.arm(frames(round(seconds * 1000)))
 
     def speak(self, seconds: float) -> None:
         self.speaking_until = self.now + seconds
