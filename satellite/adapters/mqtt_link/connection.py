@@ -244,7 +244,10 @@ class Connection:
         self._client._keepalive = self._keepalive_s  # paho takes the broker's even if it is longer
         for topic in self._topics:
             # retained ones once, not at each reconnect of a session that the broker remembers
-            options = SubscribeOptions(qos=1, retainHandling=1)
+            # a command that is published to be retained is refused at once, not only next time;
+            # whoever retains Home Assistant's birth means it all the same
+            as_published = not topic.endswith("/status")
+            options = SubscribeOptions(qos=1, retainHandling=1, retainAsPublished=as_published)
             _, mid = self._client.subscribe(topic, options=options)
             if mid is not None:
                 self._asked[mid] = (topic,)
