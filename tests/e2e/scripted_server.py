@@ -72,8 +72,8 @@ class Session:
     def take(self, frame: dict[str, Any]) -> None:
         match frame["type"]:
             case "session.update":
-                self.settings = frame["session"]
-                self.say("session.updated", session=self.settings)
+                self.settings = self.settings or frame["session"]  # the first is whole
+                self.say("session.updated", session=frame["session"])
             case "input_audio_buffer.append":
                 self.rest += base64.b64decode(frame["audio"])
                 while len(self.rest) >= FRAME:

@@ -168,3 +168,26 @@ def test_a_flush_of_what_a_broken_speaker_swallowed_is_answered(
     events.until(ev.PlayoutDrained)
     playback.put(cmd.FlushPlayout("r1"))
     assert events.until(ev.PlayoutDrained) == ev.PlayoutDrained("r1", heard=False)
+
+
+def test_another_volume_holds_from_the_next_slice_on() -> None:
+    step, events = threading.Semaphore(0), Events()
+    sink = ScriptedSink(gate=step.acquire)
+    playback = Playback(sink, events.post, time.monotonic, volume=100)
+    playback.start()
+    playback.put(cmd.Play("r1", "a1", 0, tone(80, 100)))
+    step.release()
+    while len(sink.played) < len(tone(40)):
+        time.sleep(0.005)
+    playback.put(cmd.SetVolume(50))
+    playback.put(cmd.Play("r1", "a1", 0, tone(40, 100)))
+    playback.put(cmd.Play("r1", "a1", 0, tone(40, 100), volume=10))
+    playback.put(cmd.EndPlay("r1"))
+    for _ in range(3):
+        step.release()
+    events.until(ev.PlayoutDrained)
+    first, slice_that_waited, rest = sink.played[:1920], sink.played[1920:3840], sink.played[3840:]
+    assert first == tone(40, 100)
+    assert slice_that_waited in {tone(40, 100), tone(40, 50)}  # it may have been on its way
+    assert rest == tone(40, 50) + tone(40, 10)
+    assert playback.stop(2)
