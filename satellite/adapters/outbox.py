@@ -60,7 +60,8 @@ class Outbox:
         self._in_log = 0  # bytes, about
         self._fresh = True  # there may be something to tidy
         self._due: float | None = None
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
+        # opened by the main thread, used by the outbox thread alone
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=1.0, check_same_thread=False)
         try:
             path.chmod(0o600)
             self._prepare()
