@@ -100,8 +100,8 @@ def test_muted_holds_over_a_restart_until_somebody_at_the_machine_ends_it(
     assert asker.ask("listen")["status"] == "rejected"
     assert daemon.stop()[0] == 0
     daemon.until("status")
-    started(daemon, url)
-    assert daemon.until("state", muted=True)
+    daemon.start(url, audio=QUIET)
+    daemon.until("state", muted=True, state="muted")
     assert daemon.process is not None
     daemon.process.send_signal(signal.SIGUSR2)
     daemon.until("state", muted=False, state="idle")
