@@ -202,7 +202,7 @@ def _outbox(outbox: ev.OutboxNoted) -> list[tuple[str, str, str]]:
     if outbox.denied:
         more = len(outbox.denied) - MOST_DENIED
         named = ", ".join(outbox.denied[:MOST_DENIED]) + (f" and {more} more" if more > 0 else "")
-        fix = "allow it in the broker's access control list; it is tried again every 10 minutes"
+        fix = "allow it in the broker's access control list; it is tried again every minute"
         found.append(("mqtt_denied", f"the broker does not let us write {named}", fix))
     if outbox.fault is not None:
         fix = "free or replace the disk; until then what is waiting is lost with the power"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import jsonschema
 import msgspec
@@ -198,3 +199,30 @@ def test_a_result_also_goes_where_the_asker_waits_but_to_nothing_that_means_more
     assert mqtt.answer(result, Reply(f"{BASE}/result/7"), BASE) is not None
     for topic in ("", "a/#", "a/+", "$SYS/x", "a\0", "a" * 201, f"{BASE}/cmd/say", f"{BASE}/state"):
         assert mqtt.answer(result, Reply(topic), BASE) is None, topic
+
+
+PAGE = (SCHEMAS / "README.md").read_text()
+EXAMPLES = re.findall(r"<!-- example: (\S+) -->\n```json\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize(("name", "text"), EXAMPLES)
+def test_every_example_of_the_page_obeys_its_schema(name: str, text: str) -> None:
+    schema = json.loads((SCHEMAS / mqtt.file_name(name)).read_text())
+    jsonschema.validate(json.loads(text), schema)
+
+
+def test_the_page_has_an_example_of_every_payload() -> None:
+    payloads = {name for name, topic in mqtt.TOPICS.items() if topic.record}
+    assert payloads | {"tool/result"} <= {name for name, _ in EXAMPLES}
+
+
+def test_the_page_names_every_problem_and_every_word_of_the_contract() -> None:
+    """Whoever adds one is reminded here to say what it means."""
+    for kind in (rec.State, rec.Transcript, rec.Response, rec.TurnRecord, rec.Fault):
+        hints = get_type_hints(kind)
+        for word in get_args(hints.get("event_type", hints.get("state"))):
+            assert f"`{word}`" in PAGE, f"{kind.__name__} {word}"
+    for name, topic in mqtt.TOPICS.items():
+        assert f"`{name}`" in PAGE
+        for field in get_type_hints(topic.record or object):
+            assert f'"{field}"' in PAGE or field == "confirmed", f"{name} {field}"
