@@ -1,7 +1,7 @@
 """The ``satellite`` command: one subcommand a file, errors as sentences, never a traceback.
 
-Exit codes: 0 done; 2 the command line is wrong; 70 our bug; 75 another daemon has the state
-directory; 78 something must be set up.
+Exit codes: 0 done; 2 the command line is wrong; 10 it is to be started again; 70 our bug; 75
+another daemon has the state directory; 78 something must be set up.
 """
 
 from __future__ import annotations

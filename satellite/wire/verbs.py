@@ -356,7 +356,7 @@ DOES: Final = {
     "mute": "gives the microphone back to the system; opening it over MQTT must be allowed",
     "new_session": "forgets the conversation and begins another one",
     "replay": "tells again, on `replay`, what was published",
-    "restart": "ends the program and starts it again, at most every 90 seconds",
+    "restart": "ends the program, and systemd starts it again; not within 90 seconds of a start",
     "say": "speaks a text, word for word",
     "sensitivity": "how easily speech is taken for such",
     "transcription_prompt": "words that the recogniser should expect",
