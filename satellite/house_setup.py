@@ -9,13 +9,15 @@ import random
 from collections.abc import Mapping
 from datetime import datetime
 
-from satellite import __version__, hearing_setup
+from satellite import __version__
+from satellite.adapters import wake
 from satellite.config.schema import Config
 from satellite.logic.presence import PresenceSettings
 from satellite.logic.usage import UsageSettings
 from satellite.model import models
 from satellite.model.ports import Message
 from satellite.model.requests import AUTO
+from satellite.model.session import Activation
 from satellite.wire import discovery, mqtt
 
 
@@ -31,13 +33,19 @@ def about(config: Config) -> discovery.About:
         version=__version__,
         voices=realtime.row.voices,
         languages=models.LANGUAGES,
-        activations=hearing_setup.activations(),
-        wakes="wake_word" in hearing_setup.activations(),
+        activations=activations(),
+        wakes="wake_word" in activations(),
         refused=frozenset(config.commands.refuse),
         answers=answers,
         speaks=answers and realtime.output == "audio" and not config.audio.output.silent,
         retain_text=config.privacy.retain_text,
     )
+
+
+def activations() -> tuple[Activation, ...]:
+    """What can open the gate on this machine."""
+    always: tuple[Activation, ...] = ("open_mic", "push_to_talk")
+    return (*always, "wake_word") if wake.is_installed() else always
 
 
 def presence(config: Config) -> PresenceSettings:
