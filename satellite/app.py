@@ -130,7 +130,7 @@ def build(config: Config, notifier: Notifier) -> App:
 
 def _settings(config: Config, place: str) -> Settings:
     realtime_, session = config.realtime, session_setup.session(config)
-    price, transcript_price = house_setup.prices(config)
+    price, transcript_price = realtime_.prices
     return Settings(
         link=LinkSettings(
             connect_timeout_s=realtime_.connect_timeout_s,

@@ -59,20 +59,10 @@ def presence(config: Config) -> PresenceSettings:
     )
 
 
-def prices(config: Config) -> tuple[models.Price | None, models.TranscriptPrice | None]:
-    """Of answers and transcripts. Only the service's own models have them, whatever others say."""
-    realtime = config.realtime
-    if realtime.row.models != "service":
-        return None, None
-    speaker = models.SPEAKERS.get(realtime.model)
-    writer = models.TRANSCRIBERS.get(realtime.transcription.model)
-    price = speaker.price if speaker is not None else None
-    return price, writer.price if writer is not None else None
-
-
 def usage(config: Config) -> UsageSettings:
     """What may be spent; no cap where no price is known, since nothing can be counted then."""
-    counts = any(prices(config))
+    answer, transcript = config.realtime.prices
+    counts = (answer if config.realtime.session == "conversation" else transcript) is not None
     return UsageSettings(
         day_of=local_day,
         device_id=config.name,

@@ -19,6 +19,7 @@ _ONLY_ANSWERS: Final = (
     "realtime.output_format",
     "tools.builtin",
 )
+_PAID: Final = frozenset({"openai", "azure", "xai"})
 _NOT_AT_XAI: Final = (
     "realtime.output",
     "realtime.noise_reduction",
@@ -35,6 +36,7 @@ def given(config: Config, today: date) -> Iterator[Finding]:
     yield from _endings(config.realtime, today)
     yield from _ignored(config)
     yield from _doubtful(config)
+    yield from _uncounted(config)
 
 
 def _endings(realtime: Realtime, today: date) -> Iterator[Finding]:
@@ -79,3 +81,27 @@ def _doubtful(config: Config) -> Iterator[Finding]:
         yield Finding(
             ("realtime.dialect",), "is azure's preview, which is not kept up since 2026-04-30"
         )
+
+
+def _uncounted(config: Config) -> Iterator[Finding]:
+    """A cap holds only where a price is known; who is not billed needs none."""
+    realtime, budget = config.realtime, config.budget
+    written = any(key in config.lines for key in ("budget.per_day", "budget.per_month"))
+    if (budget.per_day, budget.per_month) == (None, None):
+        return
+    if realtime.provider not in _PAID and not written:
+        return
+    names = (realtime.model, realtime.transcription.model)
+    unknown = [name for name, price in zip(names, realtime.prices, strict=True) if price is None]
+    if realtime.session == "transcription":
+        unknown = [name for name in unknown if name == realtime.transcription.model]
+    key = "budget.per_day" if "budget.per_day" in config.lines else "budget.per_month"
+    key = key if written else "budget"
+    counted = realtime.session == "conversation" and realtime.model not in unknown
+    if unknown and counted:
+        sentence = f"does not count what {unknown[0]} costs: its price is not known"
+        yield Finding((key,), sentence)
+    elif unknown:
+        whose = " and ".join(unknown)
+        sentence = f"does not hold: the price of {whose} is not known, so nothing is counted"
+        yield Finding((key,), f"{sentence}; set a limit with whoever bills you")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from satellite.config.setting import says, setting
+from satellite.model.models import SPEAKERS, TRANSCRIBERS, Price, TranscriptPrice
 from satellite.model.providers import PROVIDERS, Dialect, Name, Provider
 from satellite.model.session import Format
 
@@ -176,6 +177,17 @@ class Realtime:
     def endpoint(self) -> str:
         """The address to connect to, without ``model``."""
         return self.url or self.row.url
+
+    @property
+    def prices(self) -> tuple[Price | None, TranscriptPrice | None]:
+        """Of answers and transcripts, None where not known. Only the service's own models have
+        its prices, whatever others call theirs."""
+        if self.row.models != "service":
+            return None, None
+        speaker = SPEAKERS.get(self.model)
+        writer = TRANSCRIBERS.get(self.transcription.model)
+        price = speaker.price if speaker is not None else None
+        return price, writer.price if writer is not None else None
 
     @property
     def manual(self) -> bool:

@@ -244,6 +244,19 @@ def _reason(turn: Turn) -> str | None:
 
 def cost(turn: Turn, settings: ReportSettings) -> price.Cost | None:
     """Both bills of a turn; None where one of them cannot be priced."""
+    parts = _bills(turn, settings)
+    known = [part for part in parts if part is not None]
+    if not parts or len(known) < len(parts):
+        return None
+    return functools.reduce(operator.add, known)
+
+
+def known_usd(turn: Turn, settings: ReportSettings) -> float:
+    """What of a turn has been billed so far, as far as its prices are known."""
+    return sum(part.usd for part in _bills(turn, settings) if part is not None)
+
+
+def _bills(turn: Turn, settings: ReportSettings) -> list[price.Cost | None]:
     usages = [each.usage for each in turn.all_answers if each.usage is not None]
     written = turn.transcript_usage
     parts: list[price.Cost | None] = [
@@ -253,10 +266,7 @@ def cost(turn: Turn, settings: ReportSettings) -> price.Cost | None:
     if written is not None:
         known = settings.transcript_price
         parts.append(price.of_transcript(written, known) if known is not None else None)
-    costs = [part for part in parts if part is not None]
-    if not parts or len(costs) < len(parts):
-        return None
-    return functools.reduce(operator.add, costs)
+    return parts
 
 
 def _ending(turn: Turn) -> Ending:

@@ -25,6 +25,7 @@ from satellite.logic.turn import Turn
 from satellite.model import commands as cmd
 from satellite.model import records as rec
 from satellite.model.audio import Instant, seconds_of
+from satellite.model.events import Usage as Counts
 from satellite.model.models import Price, TranscriptPrice
 
 JUMP_S: Final = 900.0
@@ -195,6 +196,8 @@ def _turned(period: Period, label: str, passed: float, lasts_s: float, *, jumped
 def _count(usage: Usage, turn: rec.TurnRecord, prices: ReportSettings) -> Usage:
     told = turn.cost_usd
     least = _of_sound(turn.sent_s, usage.voice_ms, prices.price, prices.transcript_price)
+    if told is None:  # one of its two prices is not known: the other one counts
+        least = max(least, _of_tokens(turn.tokens, prices.price))
     usd = max(told or 0.0, least)
     exact = told is not None and turn.cost_exact and usd == told
     tokens = 0 if turn.tokens is None else turn.tokens.input + turn.tokens.output
@@ -226,12 +229,22 @@ def _of_sound(
     return usd
 
 
+def _of_tokens(tokens: rec.Tokens | None, known: Price | None) -> float:
+    """What the answers of a turn cost, by their counts as they were published."""
+    if tokens is None or known is None:
+        return 0.0
+    usage = Counts(
+        tokens.input, tokens.output, tokens.cached, tokens.input_audio, tokens.output_audio
+    )
+    return price.of_response(usage, known).usd
+
+
 def _open_usd(turns: tuple[Turn, ...], sent_s: float, prices: ReportSettings) -> float:
     """What is being spent: by the counts of answers that are there, or by their sound."""
-    told: list[price.Cost | None] = [report.cost(turn, prices) for turn in turns]
+    told = sum(report.known_usd(turn, prices) for turn in turns)
     voice_ms = sum(answer.audio_ms for turn in turns for answer in turn.all_answers)
     least = _of_sound(sent_s, voice_ms, prices.price, prices.transcript_price)
-    return max(sum(cost.usd for cost in told if cost is not None), least)
+    return max(told, least)
 
 
 # --- what is told --------------------------------------------------------------------------------

@@ -32,10 +32,26 @@ def in_section(keys: str) -> Config:
     return loaded(f"realtime: {{api_key: !secret key, {keys}}}")
 
 
+def uncounted(models: str, where: str = "c: budget") -> str:
+    return (
+        f"{where}: does not hold: the price of {models} is not known, so nothing is counted;"
+        " set a limit with whoever bills you"
+    )
+
+
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
         ("transcription: {model: gpt-transcribe}", []),
+        ("model: new, transcription: {model: gpt-transcribe}", [uncounted("new")]),
+        (
+            "transcription: {model: new}",
+            ["c: budget: does not count what new costs: its price is not known"],
+        ),
+        (
+            "session: transcription, transcription: {model: new}",
+            [uncounted("new")],
+        ),
         (
             "model: gpt-realtime-mini, transcription: {model: whisper-1}",
             [
@@ -77,6 +93,7 @@ def in_section(keys: str) -> Config:
                     "c:1: realtime.dialect: is azure's preview, which is not kept up"
                     " since 2026-04-30"
                 ),
+                uncounted("mine and gpt-4o-mini-transcribe"),
             ],
         ),
         (
@@ -84,6 +101,7 @@ def in_section(keys: str) -> Config:
             [
                 "c:1: realtime.output: has no effect with provider: xai",
                 "c:1: realtime.transcription.language: has no effect with provider: xai",
+                uncounted("m and gpt-4o-mini-transcribe"),
             ],
         ),
         (
@@ -97,6 +115,25 @@ def in_section(keys: str) -> Config:
 )
 def test_what_should_be_known(keys: str, expected: list[str]) -> None:
     assert warnings(in_section(keys), source="c", today=BEFORE) == expected
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        ("", []),
+        ("budget: {per_day: null, per_month: null}", []),
+        ("budget: {per_day: 2}", [uncounted("gpt-realtime-2.1", "c:2: budget.per_day")]),
+        ("budget: {per_month: 2}", [uncounted("gpt-realtime-2.1", "c:2: budget.per_month")]),
+    ],
+)
+def test_a_budget_that_cannot_be_kept_is_told_to_who_set_one(
+    budget: str, expected: list[str]
+) -> None:
+    """At home nobody bills; a wrong number would be worse than none."""
+    config = loaded(f"realtime: {{provider: local}}\n{budget}")
+    found = warnings(config, source="c", today=BEFORE)
+    models = "gpt-realtime-2.1 and gpt-4o-mini-transcribe"
+    assert found == [text.replace("gpt-realtime-2.1", models) for text in expected]
 
 
 @pytest.mark.checklist("C55")

@@ -148,6 +148,21 @@ def test_counts_that_are_missing_or_too_small_give_way_to_the_sound() -> None:
         assert not record.cost_exact
 
 
+def test_an_answer_is_counted_although_its_transcript_has_no_price() -> None:
+    stage = a_stage()
+    orders = stage.speak("u1")
+    written = ev.TranscriptUsage(input_tokens=17, output_tokens=9)
+    orders += stage.server(ev.UserTranscript("u1", "Hi.", usage=written))
+    orders += stage.server(
+        ev.ResponseCreated("r1"),
+        ev.TextDelta("r1", 0, 0, "Hello."),
+        ev.ResponseDone("r1", "completed", None, CENT),
+    )
+    assert stage.published(rec.TurnRecord)[-1].cost_usd is None
+    assert told(orders)[-1].cost_today_usd == pytest.approx(0.01, abs=1e-3)
+    assert not told(orders)[-1].cost_exact
+
+
 def test_sound_without_a_turn_counts_and_is_kept_every_five_minutes_of_it() -> None:
     stage = Stage(settings(transcript_price=BY_MINUTE)).ready()
     before = len(stage.orders)
