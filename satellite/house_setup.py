@@ -9,14 +9,15 @@ import random
 from collections.abc import Mapping
 from datetime import datetime
 
-from satellite import __version__
+from satellite import __version__, session_setup
 from satellite.adapters import wake
 from satellite.config.schema import Config
+from satellite.logic.chosen import ChosenSettings, why_not
 from satellite.logic.presence import PresenceSettings
 from satellite.logic.usage import UsageSettings
 from satellite.model import models
 from satellite.model.ports import Message
-from satellite.model.requests import AUTO
+from satellite.model.requests import AUTO, Set, Setting
 from satellite.model.session import Activation
 from satellite.wire import discovery, mqtt
 
@@ -35,11 +36,18 @@ def about(config: Config) -> discovery.About:
         languages=models.LANGUAGES,
         activations=activations(),
         wakes="wake_word" in activations(),
-        refused=frozenset(config.commands.refuse),
+        refused=frozenset((*config.commands.refuse, *_fixed(config))),
         answers=answers,
         speaks=answers and realtime.output == "audio" and not config.audio.output.silent,
         retain_text=config.privacy.retain_text,
     )
+
+
+def _fixed(config: Config) -> list[str]:
+    """The settings that are the server's affair, or that its models do not have."""
+    session, known = session_setup.session(config), ChosenSettings()
+    settings: tuple[Setting, ...] = ("voice", "language", "transcription_prompt")
+    return [name for name in settings if why_not(Set(name, None), session, known) is not None]
 
 
 def activations() -> tuple[Activation, ...]:

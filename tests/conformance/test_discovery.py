@@ -11,6 +11,7 @@ import pytest
 
 from satellite import house_setup
 from satellite.config.schema import Config
+from satellite.config.session_keys import Realtime, Transcription
 from satellite.model import records as rec
 from satellite.wire import discovery
 from satellite.wire.discovery import About
@@ -177,3 +178,21 @@ def test_the_configuration_decides_what_there_is() -> None:
     )
     assert {"marin", "cedar"} <= set(about.voices)
     assert {"en", "de"} <= set(about.languages)
+
+
+@pytest.mark.parametrize(
+    ("realtime", "gone"),
+    [
+        (Realtime(), set()),
+        (
+            Realtime(transcription=Transcription(model="gpt-realtime-whisper")),
+            {"transcription_prompt"},
+        ),
+        (Realtime(session="transcription"), {"voice"}),
+        (Realtime(provider="xai"), {"voice"}),
+    ],
+)
+def test_what_cannot_be_set_here_is_no_entity(realtime: Realtime, gone: set[str]) -> None:
+    settable = {"voice", "language", "transcription_prompt"}
+    found = entities(house_setup.about(Config(name="kitchen", realtime=realtime)))
+    assert {suffix for suffix in settable if len(found[suffix]) == 1} == gone
