@@ -127,7 +127,7 @@ def on_done(talk: Talk, done: ev.ResponseDone, now: float, settings: TalkSetting
         return talk, ()  # the end of an answer that was given up
     reason = turn.answer.cut or done.reason
     answer = replace(turn.answer, status=done.status, reason=reason, usage=done.usage)
-    heeded = not (turn.dropped or turn.stopped or turn.source == "say")
+    heeded = not turn.dropped and turn.source != "say"
     calls = done.calls if done.status == "completed" and heeded else ()
     talk, orders = calling.begin(talk, _retried(talk, turn, answer, now), calls, now, settings)
     turn = turn_with(talk, done.response_id) or turn

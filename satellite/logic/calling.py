@@ -52,8 +52,8 @@ def begin(
     left = MOST_CALLS - len(turn.tools)
     waiting: list[Call] = []
     for n, call in enumerate(fresh):
-        if n >= left:
-            waiting.append(Call(call, now, TOO_MANY))
+        if n >= left or turn.stopped:
+            waiting.append(Call(call, now, WENT_ON if turn.stopped else TOO_MANY))
             continue
         talk, begun = _begun(talk, call, tools.get(call.name), now)
         waiting.append(begun)

@@ -62,9 +62,8 @@ def watch(turn: Turn, room: Room, now: float, *, user_went_on: bool) -> Watched:
 def _watch_for_answer(
     turn: Turn, room: Room, now: float, since: float, *, user_went_on: bool
 ) -> Watched:
-    if turn.dropped or turn.stopped:  # an answer that comes all the same must still be known
-        why = turn.stopped or "phantom"
-        return (replace(turn, unanswered=why) if now - since > ANSWER_S else turn), ()
+    if turn.dropped:  # an answer that comes all the same must still be known
+        return (replace(turn, unanswered="phantom") if now - since > ANSWER_S else turn), ()
     if turn.nudges == 2 and turn.committed and now > turn.deadline and not room.responding:
         return replace(nudged(turn, 3, now), asked_at=now), (cmd.CreateResponse(),)
     if turn.utterance is not None and turn.asked_at is None and room.responding:
@@ -72,10 +71,8 @@ def _watch_for_answer(
     if now - max(since, turn.asked_at or since) <= ANSWER_S:
         return turn, ()
     if user_went_on:
-        return replace(turn, unanswered=SUPERSEDED), ()
-    late = replace(turn, unanswered="timeout")
-    if turn.source == "say":  # not every server knows such a thing
-        return late, ()
+        return replace(turn, unanswered=turn.stopped or SUPERSEDED), ()
+    late = replace(turn, unanswered=turn.stopped or "timeout")
     return late, (cmd.Restart("the server gave no answer"),)
 
 

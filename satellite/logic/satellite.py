@@ -136,12 +136,16 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
     may_speak = waking.follow_up(state.talk, event, activation(state.chosen), settings.talk)
     orders = (*orders, *may_speak)
     settle = partial(doing.settle, event=event)
+    after = _note_sent(after, orders, now)
     for follow in (_keep_to_budget, _rotate, _give_up_stale, _hush, _speak, settle):
         after, more = follow(after, now, settings)
-        orders = (*orders, *more)
-    talk = talk_.note_sent(after.talk, orders, now.mono)
-    after, counted = _count(replace(after, talk=talk), orders, now, settings)
+        after, orders = _note_sent(after, more, now), (*orders, *more)
+    after, counted = _count(after, orders, now, settings)
     return _show(after, (*orders, *counted), event, now, settings)
+
+
+def _note_sent(state: State, orders: tuple[cmd.Command, ...], now: Instant) -> State:
+    return replace(state, talk=talk_.note_sent(state.talk, orders, now.mono))
 
 
 def deadline(state: State) -> float | None:
@@ -284,7 +288,7 @@ def _rotate(state: State, now: Instant, settings: Settings) -> Step:
     if link.phase is not Phase.READY or not rotation.is_due(link.life, now.mono, busy=busy):
         return state, ()
     spoken_at = max((said.at for said in state.talk.said), default=0.0)
-    used = max(state.talk.sent_at, spoken_at) >= link.ready_at
+    used = busy or max(state.talk.sent_at, spoken_at) >= link.ready_at
     talk = state.talk if busy else replace(state.talk, unclaimed=())
     talk, lost = endings.lose_session(talk if used else _rested(talk), ROTATED, now, settings.talk)
     link, orders = link_.rotate(link, now.mono, settings.link) if used else link_.rest(link)

@@ -36,7 +36,7 @@ from satellite.model.requests import Ask, Cancel, Request, Say
 MOST_WAITING: Final = 5
 SESSION_S: Final = 10.0  # an announcement that comes later is news no more
 WAIT_S: Final = 120.0  # in which whoever speaks must have come to an end
-LISTEN_S: Final = 1.5  # a server has said by then whether an open gate is a person
+LISTEN_S: Final = 1.5  # a server has said by then whether what it was sent is a person
 CANCELLED: Final = "cancelled"
 OVERRULED: Final = "overruled"  # by a text that was to interrupt
 ONLY_TOLD: Final = "only_told"  # the text is in the conversation, no answer was asked for
@@ -186,10 +186,13 @@ def advance(talk: Talk, now: float, settings: TalkSettings) -> Step:
 def _is_occupied(talk: Talk, now: float, settings: TalkSettings) -> bool:
     if open_turn(talk) is not None:
         return True
-    if talk.gate_open and not talk.discarding:
-        fresh = talk.opened_at is None or now - talk.opened_at < LISTEN_S
-        if settings.session.manual or fresh:
-            return True
+    if talk.unclaimed and now - talk.sent_at < LISTEN_S:
+        return True
+    if talk.gate_open and settings.session.manual:
+        return True
+    fresh = talk.opened_at is None or now - talk.opened_at < LISTEN_S
+    if talk.gate_open and not talk.discarding and fresh:
+        return True
     return any(turn.awaiting or (turn.answers and not turn.is_settled) for turn in talk.turns)
 
 

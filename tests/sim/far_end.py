@@ -42,6 +42,7 @@ class Server:
         self.uncommitted_ms = 0
         self.calls: set[str] = set()
         self.context = 0  # tokens
+        self.aside: str | None = None  # a response beside the conversation
         self.world.ledger.forgotten()
 
     def connect(self, link: int) -> None:
@@ -86,13 +87,13 @@ class Server:
 
     def receive(self, order: cmd.Command) -> None:
         assert self.up, f"{type(order).__name__} to a session that is not there"
+        if self.hung:
+            return
         match order:
             case cmd.Configure():
                 self.configure(order)
             case cmd.AddText(_, text):
-                assert self.configured
-                assert not self.world.conversation_is_over, "told of a conversation that is over"
-                assert PHANTOM not in text, "told of what nobody said"
+                self.learn(text)
             case cmd.AddToolOutput(call_id):
                 self.calls.remove(call_id)
             case cmd.AppendAudio():
@@ -102,13 +103,10 @@ class Server:
                 self.world.ledger.forgotten()
             case cmd.CommitInput():
                 self.commit()
-            case cmd.CreateResponse():
-                assert self.waiting_for_response, "a response nobody waits for"
-                assert not self.calls, "an answer before every tool has its output"
-                assert self.response is None, "an answer while there is one"
-                self.respond()
-            case cmd.CancelResponse(response_id) if response_id == self.response:
-                self.cancel(0.05, "client_cancelled")
+            case cmd.CreateResponse() | cmd.SpeakText():
+                self.create(order)
+            case cmd.CancelResponse(response_id):
+                self.stop(response_id)
 
     def configure(self, order: cmd.Configure) -> None:
         """The first settings are taken; a change may be refused or forgotten."""
@@ -197,6 +195,68 @@ class Server:
             self.later(delay, said)
         if stopped and self.world.session.answers and rng.random() >= faults.no_response:
             self.respond()
+
+    def create(self, order: cmd.CreateResponse | cmd.SpeakText) -> None:
+        assert self.configured
+        assert self.response is None, "an answer while there is one"
+        assert self.aside is None, "an answer while a text is spoken"
+        if isinstance(order, cmd.SpeakText):
+            self.read_aloud(order)
+            return
+        assert self.waiting_for_response, "a response nobody waits for"
+        assert not self.calls, "an answer before every tool has its output"
+        self.respond()
+
+    def learn(self, text: str) -> None:
+        world = self.world
+        assert self.configured
+        if text in world.unasked:
+            world.unasked.remove(text)
+            world.conversation_is_over = False
+            self.answered, self.waiting_for_response = text, True
+        assert not world.conversation_is_over, "told of a conversation that is over"
+        assert PHANTOM not in text, "told of what nobody said"
+
+    def stop(self, response_id: str) -> None:
+        if response_id == self.response:
+            self.cancel(0.05, "client_cancelled")
+        elif response_id == self.aside:
+            self.later(0.05, ev.ResponseDone(response_id, "cancelled", "client_cancelled"))
+            self.aside = None
+
+    def read_aloud(self, order: cmd.SpeakText) -> None:
+        """What speech does not stop, because it is not in the conversation."""
+        rng, faults = self.world.rng, self.world.faults
+        if rng.random() < faults.refuse_say:
+            error = ("invalid_request_error", "unknown_parameter", "no", "response")
+            self.later(0.05, ev.ServerError(*error, f"m1.{order.name}"))
+            return
+        if rng.random() < faults.no_response:
+            return
+        response, item = f"s{next(self.number)}", f"a{next(self.number)}"
+        name = None if rng.random() < faults.no_name else order.name
+        self.aside = response
+        self.later(0.1, ev.ResponseCreated(response, name))
+        if rng.random() < faults.fail_response:
+            self.end_aside(0.3, ev.ResponseDone(response, "failed", "server_error", name=name))
+            return
+        delay = rng.uniform(0.3, 1)
+        for n, word in enumerate(order.text.split()):
+            self.piece(delay, ev.TextDelta(response, 0, 0, f" {word}" if n else word))
+            self.piece(delay, ev.AudioDelta(response, item, 0, 0, QUIET * 10))
+            delay += rng.uniform(0.01, 0.3)
+        if rng.random() >= faults.stall:
+            self.end_aside(delay, ev.ResponseDone(response, "completed", name=name))
+
+    def end_aside(self, delay: float, done: ev.ResponseDone) -> None:
+        link = self.link
+
+        def end() -> None:
+            if self.link == link and self.aside == done.response_id:
+                self.aside = None
+                self.say(done)
+
+        self.world.at(delay, end)
 
     def respond(self) -> None:
         rng, faults = self.world.rng, self.world.faults

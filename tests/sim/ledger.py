@@ -9,6 +9,7 @@ from typing import Final
 
 from satellite.model import records as rec
 from satellite.model.audio import FRAME_MS
+from satellite.model.requests import Ask, Order, Say
 
 WALL: Final = 1_795_248_000.0  # of the simulated world's second 0
 LONGEST_S: Final = 45.0  # the longest utterance and the patience with a connection
@@ -28,6 +29,8 @@ class Ledger:
         self.reached_ms: Counter[int] = Counter()  # of it, what came to a session
         self.items: defaultdict[int, set[str]] = defaultdict(set)
         self.pending: set[int] = set()  # heard by the server, and not yet part of an item
+        self.orders: dict[str, Order] = {}  # that came over MQTT, by the id of the request
+        self.results: defaultdict[str, list[rec.Result]] = defaultdict(list)  # the last ones
 
     def opened(self, now: float) -> None:
         self.openings.append(now)
@@ -55,6 +58,36 @@ class Ledger:
     def _at(self, at: float) -> int:
         return bisect.bisect_right(self.openings, at + 1e-9) - 1
 
+    def requested(self, order: Order) -> str:
+        name = f"request{len(self.orders)}"
+        self.orders[name] = order
+        return name
+
+    def answered(self, result: rec.Result) -> None:
+        if result.status != "accepted" and result.id is not None:
+            self.results[result.id].append(result)
+
+    def settle_requests(self, turns: list[rec.TurnRecord], name: str) -> None:
+        """Each has exactly one end; what was done, was done; every turn was asked for once."""
+        said = {t.response for t in turns if t.source == "say" and t.event_type == "answered"}
+        asked = Counter(t.transcript for t in turns if t.source == "ask")
+        for key, order in self.orders.items():
+            assert len(self.results[key]) == 1, f"{name}: {order} ended {self.results[key]}"
+            (result,) = self.results[key]
+            assert result.status == "done" or result.error, f"{name}: {order} has no reason"
+            if isinstance(order, Say) and result.status == "done":
+                assert order.text in said, f"{name}: {order} was not said"
+            if isinstance(order, Say) and result.status == "cancelled":
+                assert order.text not in said, f"{name}: {order} was said all the same"
+            if isinstance(order, Ask):
+                assert asked[order.text] <= 1, f"{name}: {order} was asked twice"
+                assert asked[order.text] or result.status != "done", f"{name}: {order} was lost"
+        texts = {order.text for order in self.orders.values() if isinstance(order, Say | Ask)}
+        assert asked.keys() <= texts
+        for turn in turns:
+            if turn.source == "say" and turn.response is not None:
+                assert any(text.startswith(turn.response) for text in texts)
+
     def settle(self, turns: list[rec.TurnRecord], losses: int) -> None:
         """Every utterance has its turn, and every turn without an item has an utterance.
 
@@ -62,6 +95,7 @@ class Ledger:
         item had a name, or where it never got a session, it has a failed turn of its own. Each of
         the ``losses`` of a session may also fail one sentence of an utterance that has more.
         """
+        turns = [turn for turn in turns if turn.source == "voice"]
         named = [turn.item_id for turn in turns if turn.item_id is not None]
         assert len(named) == len(set(named)), "an item was published as two turns"
         said = [n for n in range(len(self.openings)) if self.speech_ms[n] >= LEAST_MS]

@@ -29,6 +29,7 @@ from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import FRAME_MS, Instant, frames
 from satellite.model.models import Price
+from satellite.model.requests import Ask, Order, Request
 from satellite.model.session import Activation, Session
 
 VALUES: Final[list[tuple[str, list[Any]]]] = [
@@ -61,11 +62,15 @@ class Faults:
     invent: float = 0.0  # a transcript is what nobody said
     refuse_change: float = 0.0  # at each change of the settings
     forget_change: float = 0.0  # it is neither confirmed nor refused
+    refuse_say: float = 0.0  # the server does not know such a response
+    no_name: float = 0.0  # it does not give back what we named it
 
     @classmethod
     def draw(cls, rng: random.Random) -> Faults:
         """Each seed has some faults and not others."""
-        chosen = {name: rng.choice([0, 0, 0.02, 0.2]) for name in cls.__dataclass_fields__}
+        rare = {"refuse_say", "no_name"}  # where texts are said
+        names = [name for name in cls.__dataclass_fields__ if name not in rare]
+        chosen = {name: rng.choice([0, 0, 0.02, 0.2]) for name in names}
         chosen["drop_link"] /= 20
         chosen["mic_gone"] /= 10
         return cls(**chosen)
@@ -119,6 +124,7 @@ class World:
         self.published: list[rec.Record] = []
         self.counts: Counter[str] = Counter()
         self.tools: set[str] = set()
+        self.unasked: set[str] = set()  # texts of MQTT that no session was told of yet
         self.conversation_is_over = False  # nobody spoke until the session was closed
 
     # --- time ---
@@ -168,6 +174,8 @@ class World:
                     self.speaker.order(order)
                 case cmd.RunTool(call):
                     self.run_tool(call)
+                case cmd.Answer(result):
+                    self.ledger.answered(result)
                 case _ if isinstance(order, cmd.CaptureCommand):
                     self.capture(order)
                 case _ if isinstance(order, cmd.HouseCommand):
@@ -236,6 +244,13 @@ class World:
         """Somebody asks to be heard."""
         if not self.muted:
             self.gate.arm(frames(round(seconds * 1000)))
+
+    def request(self, order: Order) -> None:
+        """Somebody asks for something over MQTT."""
+        if isinstance(order, Ask):
+            self.unasked.add(order.text)
+        verb = type(order).__name__.lower()
+        self.feed(ev.Asked(Request(verb, order, self.ledger.requested(order))))
 
     def speak(self, seconds: float) -> None:
         self.speaking_until = self.now + seconds

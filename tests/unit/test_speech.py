@@ -327,14 +327,29 @@ def test_a_server_that_refuses_it_is_believed_at_once_and_keeps_its_session() ->
     assert ends(stage) == [("say", "failed")]
 
 
-def test_a_server_that_says_nothing_fails_it_and_keeps_its_session() -> None:
+def test_a_server_that_says_nothing_fails_it_and_is_connected_to_anew() -> None:
     stage = Stage().ready()
     say(stage)
-    assert not only(stage.wait(12), cmd.Disconnect)
+    assert only(stage.wait(12), cmd.Disconnect)
     assert ends(stage) == [("say", "failed")]
-    orders = stage.server(ev.ResponseCreated("s1", "boot-t1"))  # at last
-    assert orders == [cmd.CancelResponse("s1")]
+
+
+def test_what_was_refused_and_is_spoken_all_the_same_is_stopped() -> None:
+    stage = Stage().ready()
+    say(stage)
+    stage.server(ev.ServerError("invalid_request_error", "odd", "no", None, "m9.boot-t1"))
+    assert stage.server(ev.ResponseCreated("s1", "boot-t1")) == [cmd.CancelResponse("s1")]
     assert not only(stage.server(ev.AudioDelta("s1", "i1", 0, 0, VOICE)), cmd.Play)
+
+
+def test_a_tool_of_what_was_cancelled_does_not_run_and_has_its_output() -> None:
+    stage = Stage().ready()
+    ask(stage)
+    cancel(stage)
+    call = ev.ToolCall("call1", "get_time", "{}")
+    orders = stage.server(ev.ResponseDone("r1", "completed", None, None, (call,)))
+    assert not only(orders, cmd.RunTool) + only(orders, cmd.CreateResponse)
+    assert len(only(orders, cmd.AddToolOutput)) == 1
 
 
 def test_a_server_in_a_hurry_is_asked_again() -> None:
