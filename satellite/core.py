@@ -49,7 +49,7 @@ class Wire:
     """How orders and records are spelled.
 
     ``entities`` tells Home Assistant what there is; ``stale`` takes back what an earlier
-    configuration left with the broker, and goes out with each birth message.
+    configuration left with the broker, and goes out with the birth message, once.
     """
 
     base_topic: str
@@ -79,6 +79,7 @@ class Core:
         self._kept = kept
         self._seq = seq
         self._wire = wire
+        self._stale = wire.stale
         self._outside = outside
         self._inbox = inbox
         self._exit: int | None = None
@@ -163,13 +164,14 @@ class Core:
             case cmd.Replay(since, most, reply, id):
                 bus.replay(since, most, reply, id)
             case cmd.AnnounceOnline():
-                for message in (mqtt.status(base_topic, mqtt.ONLINE), *self._wire.stale):
+                for message in (mqtt.status(base_topic, mqtt.ONLINE), *self._stale):
                     bus.publish(message)
             case cmd.Answer(result, reply):
                 self._answer(result, reply)
             case cmd.AnnounceWake():
                 bus.publish(mqtt.wake(base_topic))
             case cmd.AnnounceEntities(settings):
+                self._stale = ()  # gone; Home Assistant warns of what is taken back twice
                 for message in self._wire.entities(settings):
                     bus.publish(message)
 

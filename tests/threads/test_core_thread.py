@@ -22,6 +22,7 @@ from satellite.model import events as ev
 from satellite.model.audio import Instant, silence
 from satellite.model.ports import Message
 from satellite.model.session import Session
+from satellite.wire import mqtt
 
 CANARY = "canary"
 VOICE = silence(200)
@@ -134,6 +135,40 @@ def test_every_order_reaches_its_owner_and_nothing_said_is_logged(
     assert owners.alive[-1] in {"idle", "speaking"}
     assert "turn 3 answered" in caplog.text
     assert CANARY not in caplog.text
+
+
+def test_what_an_earlier_configuration_retained_is_taken_back_once() -> None:
+    owners = Owners()
+    core, _ = a_core(owners)
+    left, entity = mqtt.empty("old/config"), Message("new/config", b"{}", 1, True, None)
+    wire = replace(core._wire, stale=(left,), entities=lambda settings: (entity,))
+    core = Core(core._settings, wire, core._outside, core._inbox)
+    core.state, _ = logic.start(Instant(owners.now, 0), core._settings)
+    topics: list[str] = []
+    core._outside = replace(core._outside, bus=Topics(topics))
+    for _ in range(2):
+        core._decide(ev.BusUp())
+        owners.now += 2
+        core._decide(ev.Tick())
+    assert topics.count("old/config") == 1
+    assert topics.count("new/config") == 2
+    assert topics.index("old/config") < topics.index("new/config")
+
+
+@dataclass
+class Topics:
+    """A bus that notes the topics alone."""
+
+    topics: list[str]
+
+    def publish(self, message: Message) -> None:
+        self.topics.append(message.topic)
+
+    def keep(self, name: str, value: object) -> None:
+        pass
+
+    def replay(self, *rest: object) -> None:
+        pass
 
 
 def test_problems_are_said_once_and_their_end_too(caplog: pytest.LogCaptureFixture) -> None:

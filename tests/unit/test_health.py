@@ -6,6 +6,7 @@ from stage import Stage, only
 
 from satellite.model import commands as cmd
 from satellite.model import events as ev
+from satellite.model import records as rec
 
 
 def test_p1_no_listening_without_fresh_frames() -> None:
@@ -69,3 +70,42 @@ def test_the_state_is_published_only_when_it_changes() -> None:
     before = len(stage.published(type(stage.shown)))
     stage.wait(120)
     assert len(stage.published(type(stage.shown))) == before
+
+
+def test_a_problem_that_begins_is_told_once_and_one_that_flaps_once_a_minute() -> None:
+    stage = Stage().ready()
+    for _ in range(5):
+        stage.tell(ev.MicLost("none found"))
+        stage.wait(2)
+        stage.tell(ev.MicReady())
+        stage.wait(2)
+    (fault,) = stage.published(rec.Fault)
+    assert (fault.event_type, fault.code, fault.message) == ("error", "mic_missing", "none found")
+    assert fault.fix
+    assert fault.device_id == "kitchen"
+    stage.wait(60)
+    stage.tell(ev.MicLost("none found"))
+    assert len(stage.published(rec.Fault)) == 2
+
+
+def test_that_the_broker_is_away_is_told_to_nobody_who_could_hear_it() -> None:
+    stage = Stage().ready()
+    stage.tell(ev.BusDown("another client uses our id", "rename it", "client_id_in_use"))
+    assert [p.code for p in stage.shown.problems] == ["client_id_in_use"]
+    assert not stage.published(rec.Fault)
+
+
+def test_topics_that_may_not_be_written_and_a_broken_disk_are_problems() -> None:
+    stage = Stage().ready()
+    topics = tuple(f"satellite/kitchen/{n}" for n in ("turn", "response", "state", "usage"))
+    stage.tell(ev.OutboxNoted(denied=topics, fault="the disk is full"))
+    denied, disk = stage.shown.problems
+    assert denied.code == "mqtt_denied"
+    assert denied.detail == (
+        "the broker does not let us write satellite/kitchen/turn, satellite/kitchen/response,"
+        " satellite/kitchen/state and 1 more"
+    )
+    assert (disk.code, disk.detail) == ("disk", "the disk is full")
+    assert {fault.code for fault in stage.published(rec.Fault)} == {"mqtt_denied", "disk"}
+    stage.tell(ev.OutboxNoted())
+    assert not stage.shown.problems
