@@ -25,7 +25,10 @@ HOUSE: dict[bytes, bool] = {b"online": True, b"offline": False}
 
 @dataclass(slots=True)
 class MqttBus:
-    """The two threads. ``begun`` is what the last start left behind."""
+    """The two threads. ``begun`` is what the last start left behind.
+
+    ``lock`` keeps others out of the state directory, until ``release`` or the process's end.
+    """
 
     link: mqtt_link.MqttLink
     outbox: delivery.Delivery
@@ -33,6 +36,7 @@ class MqttBus:
     house_topic: str
     post: Post
     on_message: OnMessage
+    lock: int | None
 
     def start(self) -> None:
         """Begin to connect and to deliver; what the last start left behind is first."""
@@ -44,6 +48,12 @@ class MqttBus:
         end = time.monotonic() + timeout_s
         written = self.outbox.stop(timeout_s * 0.6)
         return self.link.stop(max(0.1, end - time.monotonic())) and written
+
+    def release(self) -> None:
+        """Let another have the state directory."""
+        if self.lock is not None:
+            os.close(self.lock)
+            self.lock = None
 
     def _hear(self, incoming: Incoming) -> None:
         """In the MQTT thread."""
@@ -69,13 +79,15 @@ def build(config: Config, post: Post, on_message: OnMessage) -> MqttBus:
     journal_s = config.privacy.journal_hours * 3600.0
     open_store = functools.partial(outbox.open_outbox, folder, journal_s)
     try:
-        return _build(config, post, on_message, open_store)
+        return _build(config, post, on_message, open_store, lock)
     except BaseException:
         os.close(lock)
         raise
 
 
-def _build(config: Config, post: Post, on_message: OnMessage, open_store: delivery.Open) -> MqttBus:
+def _build(
+    config: Config, post: Post, on_message: OnMessage, open_store: delivery.Open, lock: int
+) -> MqttBus:
     base_topic = mqtt.base(config.mqtt.topic_prefix, config.name)
     house_topic = f"{config.mqtt.discovery_prefix}/status"
     topics = (f"{base_topic}/cmd/+", f"{base_topic}/tool/result", house_topic)
@@ -90,7 +102,7 @@ def _build(config: Config, post: Post, on_message: OnMessage, open_store: delive
         base_topic,
         lambda: Instant(time.monotonic(), time.time()),
     )
-    return MqttBus(link, thread, begun, house_topic, post, on_message)
+    return MqttBus(link, thread, begun, house_topic, post, on_message, lock)
 
 
 def broker(config: Config) -> mqtt_link.Broker:

@@ -63,7 +63,8 @@ class Outbox:
         # opened by the main thread, used by the outbox thread alone
         self._db = sqlite3.connect(path, isolation_level=None, timeout=1.0, check_same_thread=False)
         try:
-            path.chmod(0o600)
+            with contextlib.suppress(OSError):
+                path.chmod(0o600)
             self._prepare()
         except BaseException:
             self._db.close()
@@ -159,9 +160,9 @@ class Outbox:
         db = self._db
         db.execute("pragma cache_size=8")
         db.execute("begin immediate")
-        try:
+        with contextlib.suppress(sqlite3.OperationalError):  # no room: a write will say so
             db.execute("insert into kept values('', zeroblob(?))", (LOG_BYTES,))
-        finally:
+        with contextlib.suppress(sqlite3.OperationalError):  # it took itself back
             db.execute("rollback")
 
     def _write(
@@ -242,12 +243,7 @@ class Outbox:
         self._due = None
         if not count:
             return
-        cut = 0
-        if count > MOST_JOURNAL or size > MOST_JOURNAL_BYTES:
-            most = MOST_JOURNAL if size <= MOST_JOURNAL_BYTES else count // 2
-            (cut,) = self._db.execute(
-                f"select seq from rows where {_ENDED} order by seq desc limit 1 offset ?", (most,)
-            ).fetchone() or (0,)
+        cut = self._too_much() if count > MOST_JOURNAL or size > MOST_JOURNAL_BYTES else 0
         first, last = now - self._journal_s, now + DAY_S
         if cut or oldest <= first or latest > last:
             with self._commit():
@@ -256,6 +252,18 @@ class Outbox:
                 )
             (oldest,) = self._db.execute(f"select min(created) from rows where {_ENDED}").fetchone()
         self._due = None if oldest is None else oldest + self._journal_s
+
+    def _too_much(self) -> int:
+        """The newest seq that the journal has no room for."""
+        room = MOST_JOURNAL_BYTES
+        newest = self._db.execute(
+            f"select seq, length(payload) from rows where {_ENDED} order by seq desc"
+        )
+        for number, (seq, length) in enumerate(newest.fetchall()):
+            room -= length
+            if number >= MOST_JOURNAL or room < 0:
+                return int(seq)
+        return 0
 
     def _carry_over(self) -> None:
         self._db.execute("pragma wal_checkpoint(passive)").fetchall()

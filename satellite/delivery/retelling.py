@@ -77,6 +77,8 @@ class Retelling:
             error = f"the broker refused {self._refused} of {self.told} messages"
         elif self._first is not None and self._first > self.ask.since > 0:
             error = f"what has a seq below {self._first} is not kept any more"
+        elif self._first is None:
+            error = f"nothing from seq {self.ask.since} on is kept"
         elif self.told >= self._most:
             error = f"there may be more: ask again, since {self._next}"
         status = "failed" if self._refused else "done"

@@ -290,7 +290,7 @@ class Delivery:
             if urgent or note.waiting or known.waiting:
                 self._noted = note
                 self._post(note)
-        if self._note_at is None and note.waiting != self._noted.waiting:
-            self._note_at = now + NOTE_S
+        if note.waiting != self._noted.waiting:
+            self._note_at = min(self._note_at or float("inf"), now + NOTE_S)
         elif self._note_at is None and note.waiting:
             self._note_at = now + OLDER_S

@@ -335,6 +335,8 @@ class Drain:
 
     def _finish(self, lane: _Lane, fate: Fate, why: str = "") -> None:
         """End the first row of a lane."""
+        if fate == "lost":
+            lane.again_at = float("-inf")  # it was the row's fault
         self._forget(lane.next(), fate, why)
 
     def _forget(self, row: Row, fate: Fate, why: str = "") -> None:

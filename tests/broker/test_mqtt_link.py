@@ -239,7 +239,7 @@ def test_what_comes_is_handed_on(mosquitto: Start, onlooker: Look, bus: Make) ->
     one.up()
     mute = one.heard.until(Incoming)
     assert (mute.topic, mute.payload, mute.retain) == ("satellite/kitchen/cmd/mute", b"ON", True)
-    asks = Properties(PacketTypes.PUBLISH)
+    asks = Properties(PacketTypes.PUBLISH)  # what was retained came: it has subscribed
     asks.ResponseTopic, asks.CorrelationData = "me/answers", b"17"
     look.client.publish("satellite/kitchen/cmd/get", b"", qos=1, properties=asks)
     get = one.heard.until(Incoming)
@@ -281,6 +281,8 @@ def test_an_error_of_whoever_hears_ends_nothing(
     one.up()
     one.link._on_message = fail
     look = onlooker(port)
+    one.state("satellite/kitchen/state", b"{}")
+    look.until("satellite/kitchen/state")  # so it has subscribed
     look.client.publish("satellite/kitchen/cmd/get", b"", qos=1)
     wait_until(lambda: "this is a bug" in caplog.text)
     one.state("satellite/kitchen/state", b"{}")
