@@ -104,7 +104,7 @@ def start(
         usage=usage_.start(kept.get("usage")),
     )
     state, orders = doing.start(state, now, settings, kept)
-    state, orders = _then(_count(state, (), now, settings), orders)
+    state, orders = _then(budget.count(state, (), now, settings), orders)
     link, more = link_.want(state.link, now.mono, settings.link)
     return _show(replace(state, link=link), (*orders, *more), ev.Tick(), now, settings)
 
@@ -137,10 +137,10 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
     orders = (*orders, *may_speak)
     settle = partial(doing.settle, event=event)
     after = _note_sent(after, orders, now)
-    for follow in (_keep_to_budget, _rotate, _give_up_stale, _hush, _speak, settle):
+    for follow in (budget.hold, _rotate, _give_up_stale, _hush, _speak, settle):
         after, more = follow(after, now, settings)
         after, orders = _note_sent(after, more, now), (*orders, *more)
-    after, counted = _count(after, orders, now, settings)
+    after, counted = budget.count(after, orders, now, settings)
     return _show(after, (*orders, *counted), event, now, settings)
 
 
@@ -175,8 +175,8 @@ def _of_session(settings: Settings, link: Link) -> Settings:
 def _hear(state: State, event: ev.Heard, now: Instant, settings: Settings) -> Step:
     if state.talk.shut:
         return state, ()
-    if state.link.phase is Phase.READY and usage_.spent(state.usage, settings.usage):
-        return _decline(state, now, settings)
+    if state.link.phase is Phase.READY and budget.is_spent(state, settings):
+        return budget.decline(state, now, settings)
     talk, rest = conversation.step(state.talk, event, now, settings.talk)
     link = state.link
     orders: tuple[cmd.Command, ...] = ()
@@ -222,7 +222,7 @@ def _stop(state: State, now: Instant, settings: Settings, code: int = 0) -> Step
     talk = speech.give_up(talk, "the satellite stops")
     last = health_.farewell(state.health, now)
     state, answers = doing.stop(replace(state, talk=talk), now)
-    state, counted = _count(state, orders, now, settings)
+    state, counted = budget.count(state, orders, now, settings)
     kept = usage_.keep(state.usage)
     return state, (*orders, *answers, *counted, kept, cmd.Publish(last), cmd.Exit(code))
 
@@ -343,36 +343,6 @@ def _hush(state: State, now: Instant, settings: Settings) -> Step:
 def _then(step: Step, orders: tuple[cmd.Command, ...]) -> Step:
     """``step`` after the ``orders`` that came before its own."""
     return step[0], (*orders, *step[1])
-
-
-def _count(state: State, orders: tuple[cmd.Command, ...], now: Instant, settings: Settings) -> Step:
-    """Count what was spent, and see to it that no more is spent than may be."""
-    talk, prices = state.talk, settings.talk.report
-    usage, more = usage_.note(
-        state.usage, orders, talk.counted, talk.turns, now, settings.usage, prices
-    )
-    return replace(state, usage=usage), more
-
-
-def _keep_to_budget(state: State, now: Instant, settings: Settings) -> Step:
-    why = usage_.spent(state.usage, settings.usage)
-    link, orders = budget.enforce(state.link, state.talk, why)
-    after = replace(state, link=link)
-    if state.link.phase is not Phase.READY or link.phase is Phase.READY:
-        return after, orders
-    talk, lost = endings.lose_session(after.talk, budget.SPENT, now, settings.talk)
-    return replace(after, talk=talk), (*orders, *lost)
-
-
-def _decline(state: State, now: Instant, settings: Settings) -> Step:
-    """Nothing more is sent to a session that is at its last answer; who speaks is told so."""
-    talk = state.talk
-    if talk.discarding or talk.unclaimed or talk_.open_turn(talk) is not None:
-        return state, ()
-    talk, orders = endings.give_up_utterance(
-        talk, talk.utterances, budget.SPENT, now, settings.talk
-    )
-    return replace(state, talk=talk), orders
 
 
 def _show(

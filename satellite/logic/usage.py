@@ -144,14 +144,14 @@ def keep(usage: Usage) -> cmd.Keep:
     return cmd.Keep("usage", msgspec.to_builtins(whole))
 
 
-def spent(usage: Usage, settings: UsageSettings) -> str | None:
-    """Say which cap is reached; None while more may be spent."""
+def spent(usage: Usage, settings: UsageSettings) -> tuple[str, str] | None:
+    """The cap that is reached, day or month, and a sentence; None while more may be spent."""
     for span, period, cap in _caps(usage, settings):
         if period.counts + usage.open_usd >= cap:
             held = period.held_usd > 0
             why = ", with what was spent before the clock was changed" if held else ""
             sum_usd = period.counts + usage.open_usd
-            return f"{sum_usd:.2f} US dollars were spent this {span}, of {cap:.2f}{why}"
+            return span, f"{sum_usd:.2f} US dollars were spent this {span}, of {cap:.2f}{why}"
     return None
 
 

@@ -122,10 +122,12 @@ def test_a_clock_that_jumps_forward_gives_nothing_back_for_a_day_of_its_own() ->
     assert usage.ledger.day.usd == 0.0
     assert usage.shown is not None
     assert usage.shown.cost_today_usd == 0.0
-    why = usage_.spent(usage, limits)
-    assert why == (
-        "1.00 US dollars were spent this day, of 1.00,"
-        " with what was spent before the clock was changed"
+    assert usage_.spent(usage, limits) == (
+        "day",
+        (
+            "1.00 US dollars were spent this day, of 1.00,"
+            " with what was spent before the clock was changed"
+        ),
     )
     usage = look(usage, 2.0, 1.0)  # and back again
     assert usage_.spent(usage, limits) is not None
