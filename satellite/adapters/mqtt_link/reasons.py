@@ -26,7 +26,7 @@ _EXPIRED: Final = 10
 _HOST: Final = frozenset({62, 64})  # host name, address
 _NO_CERTIFICATE: Final = ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE", "BAD_CERTIFICATE")
 _ADDRESS: Final = "check mqtt.host and mqtt.port, and that the broker runs"
-_TLS: Final = "check mqtt.tls and mqtt.port"
+_TLS: Final = "check mqtt.tls and mqtt.port, and mqtt.cert_file if it wants a certificate of ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +59,23 @@ def why(exc: BaseException | None, broker: Broker) -> Ended:
         case ssl.SSLError() if any(word in (exc.reason or "") for word in _NO_CERTIFICATE):
             detail = f"the broker at {place} wants a certificate of us, or another than this one"
             return Ended(detail, "check mqtt.cert_file and mqtt.key_file", AUTH, CERTIFICATE_S)
+        case ssl.SSLEOFError() | ConnectionResetError():
+            return _without_a_word(place)
         case ssl.SSLError():
             reason = (exc.reason or "it ended the handshake").replace("_", " ").lower()
             return Ended(f"the broker at {place} speaks no TLS that we understand: {reason}", _TLS)
         case TimeoutError():
             return Ended(f"the MQTT broker at {place} cannot be reached: no answer", _ADDRESS)
-        case OSError() if exc.strerror and not isinstance(exc, ConnectionResetError):
+        case OSError() if exc.strerror:
             return Ended(f"the MQTT broker at {place} cannot be reached: {exc.strerror}", _ADDRESS)
         case _:
-            detail = f"the broker at {place} ended the connection without a word"
-            fix = f"if it does so each time, {_TLS}; else nothing"
-            return Ended(detail, fix, wordless=True)
+            return _without_a_word(place)
+
+
+def _without_a_word(place: str) -> Ended:
+    detail = f"the broker at {place} ended the connection without a word"
+    fix = f"nothing to do unless it does so each time: then {_TLS}"
+    return Ended(detail, fix, wordless=True)
 
 
 def _certificate(exc: ssl.SSLCertVerificationError, broker: Broker) -> Ended:
