@@ -269,3 +269,11 @@ def test_who_is_forgotten_must_ask_again() -> None:
     gate = armed()
     gate.forget()
     assert talk(gate, 0, "ssss") == []
+
+
+def test_a_room_that_never_falls_silent_is_heard_for_one_utterance() -> None:
+    """No server has claimed it: at the limit it is over all the same."""
+    gate = armed(count=20)
+    passed = talk(gate, 0, "s" * 200)
+    assert [change for _, change in changes(passed)] == [Change.OPENED, Change.CUT]
+    assert not gate.armed

@@ -195,7 +195,7 @@ def running(
     patch.setattr(app, "Inbox", QuickInbox)
     patch.setattr(app, "_source", lambda _: it.microphone)
     patch.setattr(app, "_sink", lambda _: it.speaker)
-    patch.setattr(app.voice, "make_judge", lambda _: any)
+    patch.setattr(app.hearing_setup.voice, "make_judge", lambda _: any)
     patch.setattr(app.bus_setup, "build", lambda *_: it.broker)
     patch.setattr(app.random, "uniform", lambda _, most: most)  # the longest wait each time
     section = Realtime(provider="compatible", url=url, model="local", **realtime)
