@@ -99,7 +99,7 @@ class Response(Envelope, frozen=True, kw_only=True):
     truncated: bool = False
     """True where more was generated than a message may hold."""
     interrupted: bool = False
-    """True where the user spoke before the answer had been heard to its end."""
+    """True where it was cut before it had been heard to its end: by the user, or by ``reason``."""
     spoken_text: str | None = None
     """Where interrupted: the part that was really heard, rather too little than too much."""
     audio_ms: int = 0
