@@ -59,12 +59,20 @@ def measure(folder: Path, state: Path, turns: int, every_s: float, idle_s: float
         if idle_s:
             teller.paused.set()
             time.sleep(20)  # what was said is over, and what nobody had time for is told
-            before = count[0]
+            before, written = count[0], _written(daemon.pid)
             time.sleep(idle_s)
-            minutes = idle_s / 60
-            said = count[0] - before
-            print(f"idle: {said} messages in {minutes:.0f} minutes, {said / minutes:.2f} a minute")
+            minutes, said = idle_s / 60, count[0] - before
+            print(
+                f"idle for {minutes:.0f} minutes: {said / minutes:.2f} messages a minute,"
+                f" {_written(daemon.pid) - written} bytes written to the disk"
+            )
     return [seen[item] - teller.told_at[item] for item in list(seen)[20:]]
+
+
+def _written(pid: int) -> int:
+    """Bytes that a process has caused to be written to disks."""
+    lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("write_bytes")))
 
 
 def commits(folder: Path, count: int, every_s: float) -> list[float]:
