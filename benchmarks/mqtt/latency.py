@@ -31,7 +31,7 @@ from satellite.model.ports import Message, Stored
 
 def measure(folder: Path, state: Path, turns: int, every_s: float, idle_s: float) -> list[float]:
     """Seconds from event to subscriber, of each transcript."""
-    teller, seen, count = Teller(every_s), {}, [0]
+    teller, seen, count = Teller(every_s, think_s=0.05), {}, [0]
 
     def on_message(_c: object, _u: object, message: paho.MQTTMessage) -> None:
         now = time.monotonic()

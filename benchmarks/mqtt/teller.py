@@ -20,6 +20,7 @@ class Teller:
     """``every_s`` is the pace. ``told_at`` has the monotonic instant of each transcript's event."""
 
     every_s: float
+    think_s: float = 0.0
     told_at: dict[str, float] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     paused: threading.Event = field(default_factory=threading.Event)
@@ -59,6 +60,7 @@ class Teller:
         say("input_audio_buffer.speech_started", item_id=item, audio_start_ms=0)
         say("input_audio_buffer.speech_stopped", item_id=item, audio_end_ms=0)
         say("input_audio_buffer.committed", item_id=item)
+        time.sleep(self.think_s)  # no recogniser is at once
         self.told_at[item] = time.monotonic()
         transcribed = "conversation.item.input_audio_transcription.completed"
         say(transcribed, item_id=item, content_index=0, transcript=f"turn the lights on, {item}")
