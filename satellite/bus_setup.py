@@ -101,8 +101,16 @@ def _build(
         post,
         base_topic,
         lambda: Instant(time.monotonic(), time.time()),
+        _drain(config),
     )
     return MqttBus(link, thread, begun, house_topic, post, on_message, lock)
+
+
+def _drain(config: Config) -> drain.Drain:
+    """Entities that are announced need time until they are heard."""
+    if config.mqtt.discovery == "none":
+        return drain.Drain()
+    return drain.Drain(drain.SETTLE_S, drain.GAP_S)
 
 
 def broker(config: Config) -> mqtt_link.Broker:

@@ -104,7 +104,7 @@ def _write_config(folder: Path, recordings: list[str], url: str, port: int) -> P
         "name": NAME,
         "audio": audio,
         "realtime": {"provider": "compatible", "url": url, "model": "local"},
-        "mqtt": {"host": "127.0.0.1", "port": port},
+        "mqtt": {"host": "127.0.0.1", "port": port, "discovery": "none"},
         "state_dir": str(folder / "state"),
     }
     path = folder / "config.yaml"

@@ -65,7 +65,9 @@ class Delivery:
         post: Post,
         base_topic: str,
         clock: Callable[[], Instant],
+        waiting: drain.Drain | None = None,
     ) -> None:
+        """``waiting`` decides what is delivered when; it is empty."""
         self._sender = sender
         self._post = post
         self._base_topic = base_topic
@@ -74,7 +76,7 @@ class Delivery:
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         # the thread's own
         self._keeping = Keeping(begun, open_store)
-        self._drain = drain.Drain()
+        self._drain = waiting or drain.Drain()
         self._messages: dict[int, Message] = {}
         self._link: int | None = None
         self._asks: list[Retelling] = []

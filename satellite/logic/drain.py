@@ -10,7 +10,11 @@ again until the row expires. A retained message is delivered without: the broker
 Rule 2: a topic that the broker does not let us write is a problem, tried once a minute.
 Rule 3: a message that is too large, or that ends the connection whenever it is sent, is given up.
 What ended a connection is sent alone from then on, so that it is found and the others go on.
-Rule 4: whatever is accepted ends as delivered, expired or lost, once, and each is told.
+Rule 4: where entities are announced, nothing is sent for SETTLE_S after a connect and after a start
+of Home Assistant, which hears an entity a second after its announcement: meanwhile another
+reader would make it "delivered". Rows of one topic keep GAP_S between them: the state of an event
+entity is a time in milliseconds, and two events within one are no change between them.
+Rule 5: whatever is accepted ends as delivered, expired or lost, once, and each is told.
 """
 
 from __future__ import annotations
@@ -25,6 +29,8 @@ WINDOW: Final = 20  # in flight over all topics; F21
 HOLDS_S: Final = (1.0, 2.0, 4.0, 8.0)  # nobody listens: again after
 DENIED_S: Final = 60.0
 RESTING_S: Final = 60.0  # the longest that we wait for a Home Assistant that said good-bye
+SETTLE_S: Final = 3.0  # announced within 1 s of a connect, heard after 1.2 s more by 2024.3
+GAP_S: Final = 0.005
 QUICK_S: Final = 2.0  # a connection that ends so soon after a row ended because of it
 MOST_ENDED: Final = 4  # connections that one row may end
 PROPERTIES: Final = 64  # bytes of a PUBLISH beside topic and payload, generously
@@ -136,7 +142,10 @@ class _Lane:
 class Drain:
     """Every row that is not yet with anybody. One thread; each fact first, then ``decide``."""
 
-    def __init__(self) -> None:
+    def __init__(self, settle_s: float = 0.0, gap_s: float = 0.0) -> None:
+        """Rule 4 with other lengths than none."""
+        self._settle_s = settle_s
+        self._gap_s = gap_s
         self.expired = 0
         self.lost = 0
         self._lanes: dict[str, _Lane] = {}
@@ -171,6 +180,7 @@ class Drain:
             case Up(link, most_bytes):
                 self._land(now)
                 self._link, self._most_bytes = link, most_bytes
+                self._resting_until = max(self._resting_until, now + self._settle_s)
                 for topic in self._denied:  # another start of the broker, perhaps other rights
                     if topic in self._lanes:
                         self._lanes[topic].again_at = now
@@ -276,7 +286,7 @@ class Drain:
             self._deny(row.topic, denied=True)
             lane.again_at = now + DENIED_S
         else:
-            lane.held, lane.again_at = 0, now
+            lane.held, lane.again_at = 0, now + self._gap_s
             self._finish(lane, "delivered")
 
     def _land(self, now: float, *, too_large: bool = False) -> None:
@@ -309,7 +319,7 @@ class Drain:
                 self._resting_until = now + RESTING_S
             return
         self._house_seen = True
-        self._resting_until = float("-inf")
+        self._resting_until = now + self._settle_s
         for topic, lane in self._lanes.items():
             if topic not in self._denied and lane.held:
                 lane.held, lane.again_at = 0, now

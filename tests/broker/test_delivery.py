@@ -84,7 +84,7 @@ def house(tmp_path: Path) -> Iterator[Make]:
     def make(port: int, journal_hours: int = 24, **mqtt: Any) -> House:
         config = Config(
             name="kitchen",
-            mqtt=Mqtt(host="127.0.0.1", port=port, **mqtt),
+            mqtt=Mqtt(host="127.0.0.1", port=port, discovery="none", **mqtt),
             privacy=Privacy(journal_hours=journal_hours),
             state_dir=str(tmp_path / "state"),
         )

@@ -43,7 +43,7 @@ class Daemon:
         whole = {
             "name": demo.NAME,
             "realtime": {"provider": "compatible", "url": url, "model": "local"},
-            "mqtt": {"host": "127.0.0.1", "port": self.port},
+            "mqtt": {"host": "127.0.0.1", "port": self.port, "discovery": "none"},
             "audio": {"output": {"device": "none"}},
             "state_dir": str(self.folder / "state"),
         }

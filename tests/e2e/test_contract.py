@@ -89,7 +89,7 @@ def test_every_message_of_a_daemon_obeys_its_schema(daemon: Daemon, house: paho.
         daemon.start(
             url,
             audio={"input": {"file": [recorded("conf-kicked")]}},
-            mqtt={"publish_partial": True},
+            mqtt={"publish_partial": True, "discovery": "device"},
         )
         turn = daemon.until("turn")
         daemon.problem("recording_ended")
@@ -119,7 +119,7 @@ def test_the_entities_come_again_with_home_assistant_and_go_with_the_configurati
 ) -> None:
     silent: Any = {"audio": {"input": {"file": [recorded("vm-goodbye")]}}}
     with running(Script()) as url:
-        daemon.start(url, **silent)
+        daemon.start(url, mqtt={"discovery": "device"}, **silent)
         eventually(lambda: retained(daemon.port, DEVICE))
         daemon.until("diagnostics")
         house.publish(DEVICE, b"", 1, retain=True).wait_for_publish(5)  # a broker that forgets

@@ -140,6 +140,32 @@ def test_after_its_good_bye_nothing_is_sent_for_a_while() -> None:
     assert sent(stage.tell(House(online=True), Acked(stage.link, 2, 0))) == [3]
 
 
+def test_where_entities_are_announced_it_waits_until_they_are_heard() -> None:
+    stage = Stage(drain=Drain(settle_s=3.0))
+    stage.accept(1)
+    assert not sent(stage.up())
+    assert not stage.wait(2.9)
+    assert sent(stage.wait(0.1)) == [1]
+    stage.ack(1)
+    stage.accept(2)
+    assert not sent(stage.tell(House(online=True)))
+    assert not stage.wait(2.9)
+    assert sent(stage.wait(0.1)) == [2]
+
+
+def test_two_of_a_topic_keep_a_gap_and_one_alone_does_not_wait() -> None:
+    stage = Stage(drain=Drain(gap_s=0.005))
+    stage.accept(1, 2)
+    assert sent(stage.up()) == [1]
+    assert not sent(stage.ack(1))
+    assert not sent(stage.wait(0.004))
+    assert sent(stage.wait(0.001)) == [2]
+    stage.ack(2)
+    stage.wait(1)
+    stage.accept(3)
+    assert sent(stage.wait(0)) == [3]
+
+
 def test_what_is_forbidden_is_told_kept_and_tried_again() -> None:
     stage = Stage()
     stage.accept(1)
