@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -76,6 +77,7 @@ def _lock(lock: int, path: Path) -> int:
             f"another satellite, process {pid}, uses {path}; stop it, or give each a state_dir"
             " of its own"
         ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    with contextlib.suppress(OSError):  # a disk that is full: the number is for people only
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock

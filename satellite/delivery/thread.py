@@ -187,9 +187,9 @@ class Delivery:
         return batch
 
     def _patience_s(self) -> float | None:
-        due = [self._drain.deadline(), self._note_at, self._flush_at, self._tidy_at, self._stop_at]
-        if self._keeping.owes:
-            due.append(self._keeping.again_at)
+        due = [self._drain.deadline(), self._note_at, self._flush_at, self._stop_at]
+        # nothing is tidied while the disk owes us a write
+        due.append(self._keeping.again_at if self._keeping.owes else self._tidy_at)
         known = [at for at in due if at is not None]
         return max(0.0, min(known) - self._clock().mono) if known else None
 

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import pytest
@@ -20,6 +21,7 @@ from satellite.adapters import outbox
 from satellite.adapters.outbox import Outbox, open_outbox
 from satellite.cli.children import free_port
 from satellite.config.schema import Config, Mqtt, Privacy
+from satellite.delivery import thread
 from satellite.errors import StoreError
 from satellite.model import events as ev
 from satellite.model.ports import Message, Stored
@@ -349,6 +351,29 @@ def test_a_disk_that_fails_is_told_and_what_must_last_is_written_later(
     assert [row.message.seq for row in store.since(0, 9)] == [1, 2]
     assert store.waiting() == []
     store.close()
+
+
+def test_while_the_disk_takes_nothing_the_thread_sleeps(
+    house: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Outbox, *args: Any) -> None:
+        raise StoreError("the disk of /x is full; make room on it")
+
+    one = house(free_port())
+    monkeypatch.setattr(Outbox, "write", fail)
+    monkeypatch.setattr(thread, "QUIET_S", 0.1)  # tidied long before the disk is asked again
+    turns = SimpleQueue[float]()
+    turn = type(one.bus.outbox)._turn
+
+    def counted(self: Any) -> None:
+        turns.put(time.monotonic())
+        turn(self)
+
+    monkeypatch.setattr(type(one.bus.outbox), "_turn", counted)
+    one.bus.outbox.keep("muted", True)
+    one.noted(lambda note: note.fault is not None)
+    time.sleep(1)
+    assert turns.qsize() < 20
 
 
 def test_without_a_disk_it_goes_on_and_no_number_is_used_twice(

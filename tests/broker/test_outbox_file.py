@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -325,6 +326,19 @@ def test_two_cannot_have_it(tmp_path: Path) -> None:
         claim(tmp_path / "state")
     os.close(lock)
     os.close(claim(tmp_path / "state"))
+
+
+def test_a_disk_that_is_full_at_the_start_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    lock = claim(tmp_path / "state")
+    with pytest.raises(TakenError, match="process unknown, uses"):
+        claim(tmp_path / "state")
+    os.close(lock)
 
 
 def test_what_is_not_safe_is_refused(tmp_path: Path) -> None:
