@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,6 +60,7 @@ class Outbox:
         self._journal_s = journal_s
         self._in_log = 0  # bytes, about
         self._fresh = True  # there may be something to tidy
+        self._erased = False  # words that are forgotten still stand in the log
         self._due: float | None = None
         # opened by the main thread, used by the outbox thread alone
         self._db = sqlite3.connect(path, isolation_level=None, timeout=1.0, check_same_thread=False)
@@ -111,13 +113,15 @@ class Outbox:
     def tidy(self, now: float) -> float | None:
         """Forget what is too old or too much, carry the log over once half of it is used.
 
-        Nothing is written where nothing is due.
+        Nothing is written where nothing is due. What was forgotten is in no file any more.
         """
         with self._told():
             if self._fresh or (self._due is not None and now >= self._due):
                 self._forget(now)
                 self._fresh = False
-            if self._in_log > LOG_BYTES // 2:
+            if self._erased:
+                self._clear_log()
+            elif self._in_log > LOG_BYTES // 2:
                 self._carry_over()
         return self._due
 
@@ -152,8 +156,17 @@ class Outbox:
             db.executescript(f"begin immediate; {_TABLES} pragma user_version={VERSION}; commit;")
         db.execute("select seq, topic, payload, qos, retain, life, created, fate from rows limit 1")
         db.execute("select name, value from kept limit 1")
+        with contextlib.suppress(sqlite3.OperationalError):  # what a power cut left in the log
+            db.execute("pragma wal_checkpoint(truncate)").fetchall()
         self._lengthen_log()
         db.execute("pragma cache_size=-512")
+
+    def _clear_log(self) -> None:
+        """Carry the log over, and begin it anew, with the same room on the disk."""
+        self._db.execute("pragma wal_checkpoint(truncate)").fetchall()
+        with contextlib.suppress(OSError), Path(f"{self._path}-wal").open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, LOG_BYTES)
+        self._in_log, self._erased = 0, False
 
     def _lengthen_log(self) -> None:
         """Let the log have its length, by a change that is too big for memory and is taken back."""
@@ -231,6 +244,7 @@ class Outbox:
         erased = cursor.rowcount
         cursor = self._db.execute(f"delete from rows where ({which}) and seq < {last}", values)
         erased += cursor.rowcount
+        self._erased |= erased > 0
         self._in_log += 2 * PAGE * erased
         return erased
 

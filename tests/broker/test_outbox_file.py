@@ -123,6 +123,32 @@ def test_without_a_journal_only_the_number_of_what_ended_is_left(
     assert opened(hours=0).last_seq() == 3
 
 
+@pytest.mark.parametrize("hours", [0, 24])
+def test_what_is_forgotten_stands_in_no_file(opened: Open, tmp_path: Path, hours: int) -> None:
+    store = opened(hours=hours)
+    store.write([row(1, b"canary-1"), row(2, b"canary-2")])
+    store.write((), {1: "delivered", 2: "delivered"})
+    store.tidy(NOW + hours * HOUR)
+    assert not any(b"canary" in path.read_bytes() for path in tmp_path.iterdir())
+    store.write([row(3, b"tidings")])
+    store.close()
+    assert seqs(opened(hours=hours).since(0, 9)) == [3]
+
+
+def test_what_was_forgotten_before_a_power_cut_stands_in_no_file(
+    opened: Open, tmp_path: Path
+) -> None:
+    store = opened(hours=0)
+    store.write([row(1, b"canary-1"), row(2)])
+    store.write((), {1: "delivered"})
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    for path in list(tmp_path.glob(f"{outbox.FILE}*")):
+        (cut / path.name).write_bytes(path.read_bytes())
+    assert seqs(opened(0, cut).waiting()) == [2]
+    assert not any(b"canary" in path.read_bytes() for path in cut.iterdir())
+
+
 def test_nothing_is_written_while_nothing_is_due(opened: Open, tmp_path: Path) -> None:
     store = opened()
     store.write([row(1)], {1: "delivered"})
