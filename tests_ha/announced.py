@@ -128,6 +128,19 @@ class Announced:
             )
         )
 
+    def ask_tool(self, text: str, **more: Any) -> None:
+        """The model wants something of the home."""
+        values = {"name": "home_assistant", "call_id": uuid.uuid4().hex, "deadline": now(-10)}
+        self.say(
+            rec.ToolCall(
+                turn_id="turn-1",
+                device_id=self.name,
+                arguments={"text": text},
+                ts=now(),
+                **{**values, **more},
+            )
+        )
+
 
 USAGE: Final = rec.Usage(
     day="2026-11-21",

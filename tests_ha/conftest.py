@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from broker import Broker, Client
-from house import MODES, PLACE, ROOT, VERSION, House
+from house import MODES, PLACE, ROOT, VERSION, House, until
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +39,18 @@ def broker_client(broker: Broker) -> Iterator[Client]:
     made = Client(broker.port)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def lamp(house: House, broker_client: Client) -> Iterator[str]:
+    """A lamp in the kitchen, which Home Assistant's assistant may switch; its command topic."""
+    where, topic = "homeassistant/light/lamp/config", "lamp/set"
+    named = {"name": "Kitchen", "unique_id": "lamp", "default_entity_id": "light.kitchen"}
+    broker_client.publish(where, {**named, "command_topic": topic}, retain=True)
+    house.until_state("light.kitchen", bool, "the lamp is there")
+    yield topic
+    broker_client.publish(where, b"", retain=True)
+    until(lambda: house.state("light.kitchen") is None, "the lamp is gone")
 
 
 @pytest.fixture

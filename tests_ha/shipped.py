@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+import yaml
+
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs" / "home-assistant"
 BLUEPRINT: Final = DOCS / "when_i_say.yaml"
 _FENCED: Final = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -20,4 +22,5 @@ def block(start: str) -> str:
 
 # The example for the blueprint, and the five.
 AUTOMATIONS: Final = "".join(text for text in _BLOCKS if text.startswith("- id: satellite_"))
+TOOLS: Final = yaml.safe_load(block("tools:"))
 RECORDER: Final = block("recorder:")

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import shipped
+from awake import load
 from bench import BASE, Satellite, sound
 from broker import Broker, Client
 from house import MODES, House, until
@@ -38,6 +40,7 @@ def study(
         audio={"input": {"file": sound(folder / "time.wav", "01-time.wav", 4.0), "loop": True}},
         gate={"activation": "push_to_talk"},
         privacy={"remote_unmute": True},
+        tools=shipped.TOOLS["tools"],
     )
     until(lambda: house.state(STATE), f"it appears:\n{made.log[-2000:]}", 30.0)
     house.until_state(STATE, lambda s: s["state"] == "idle", "it is idle")
@@ -63,6 +66,20 @@ def test_what_is_said_and_answered_is_shown(
     for kind in ("transcript", "response"):
         last = house.until_state(f"sensor.satellite_study_last_{kind}", bool, "there")
         assert last["state"] == house.state(f"event.satellite_study_{kind}")["attributes"]["text"]
+
+
+def test_the_model_switches_a_lamp_on(
+    house: House, study: Satellite, lamp: str, broker: Broker, client: Connect
+) -> None:
+    """The tool of the page, called by the model, carried out by the automation of the page."""
+    load(house, broker, shipped.AUTOMATIONS)
+    hears = client(lamp, f"{BASE}/turn")
+    hears.publish(f"{BASE}/cmd/ask", "Turn on the kitchen light.")
+    assert hears.until(lamp) == "ON"
+    turn = hears.until(f"{BASE}/turn", source="ask")
+    assert turn["tools"] == ["home_assistant"]
+    assert "turned on" in turn["response"].lower()
+    house.automations("[]")
 
 
 def tell(name: str, text: str) -> tuple[str, dict[str, Any], str]:

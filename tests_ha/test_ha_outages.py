@@ -207,6 +207,22 @@ def test_home_assistant_had_nothing_to_complain_of(house: House, orders: Orders)
     assert [line for line in house.complaints() if not any(f in line for f in foreseen)] == []
 
 
+@pytest.mark.skipif(len(MODES) == 1, reason="knows one form of discovery")
+def test_from_one_form_of_discovery_to_the_other(
+    house: House, orders: Orders, start: tuple[Satellite, Callable[..., None]]
+) -> None:
+    satellite, run = start
+    for form, gone in (("component", "notify"), ("device", "text")):
+        satellite.stop()
+        run(mqtt={"discovery": form})
+        announce = f"{gone}.satellite_study_announce"
+        until(lambda name=announce: house.state(name) is None, f"no {announce}", 20.0)  # type: ignore[misc]
+        house.until_state(STATE, lambda s: s["state"] != "unavailable", "it is there", 20.0)
+        until(lambda: len(entities(house)) > 22, "so are its entities")
+    orders.more(1)
+    orders.arrive()
+
+
 def test_removing_the_device_removes_its_entities(house: House, orders: Orders) -> None:
     [device] = devices(house)
     house.call(

@@ -9,17 +9,14 @@ from collections.abc import Callable, Iterator
 import pytest
 import shipped
 from announced import BASE, Announced, now
+from awake import load
 from broker import Broker, Client
 from house import MODES, House, until
 
 from satellite.model import records as rec
 
-# More of the blueprint, each telling the test what it did; and one that shows that all are awake.
+# More of the blueprint, each telling the test what it did.
 MORE = textwrap.dedent("""
-    - id: probe
-      alias: Probe
-      trigger: {platform: mqtt, topic: test/probe}
-      action: {service: mqtt.publish, data: {topic: test/awake}}
     - id: by_expression
       alias: By expression
       use_blueprint:
@@ -47,44 +44,20 @@ MORE = textwrap.dedent("""
           suspect: true
           actions: *tell
 """)
-LAMP = {
-    "name": "Kitchen",
-    "unique_id": "lamp",
-    "default_entity_id": "light.kitchen",
-    "command_topic": "lamp/set",
-    "device_class": None,
-}
 
 
 @pytest.fixture(scope="module")
-def kitchen(house: House, broker: Broker, broker_client: Client) -> Iterator[Announced]:
+def kitchen(house: House, lamp: str, broker: Broker, broker_client: Client) -> Iterator[Announced]:
     """A satellite whose home has every automation of the page."""
-    lamp = "homeassistant/light/lamp/config"
-    broker_client.publish(lamp, LAMP, retain=True)
     made = Announced(broker_client)
     made.appear(MODES[-1])  # type: ignore[arg-type]
     house.until_state("sensor.satellite_kitchen_state", lambda s: s["state"] == "idle", "it is up")
-    house.until_state("light.kitchen", bool, "the lamp is there")
-    house.automations(shipped.AUTOMATIONS + MORE)
-    wake_up(broker)
+    load(house, broker, shipped.AUTOMATIONS + MORE)
     yield made
     house.automations("[]")
     made.disappear(MODES[-1])  # type: ignore[arg-type]
-    broker_client.publish(lamp, b"", retain=True)
     until(lambda: house.state("sensor.satellite_kitchen_state") is None, "it is gone")
     made.forget(MODES[-1])  # type: ignore[arg-type]
-
-
-def wake_up(broker: Broker) -> None:
-    """Wait until Home Assistant has subscribed to what its automations hear: a second or so."""
-    hears = Client(broker.port, "test/awake")
-
-    def awake() -> bool:
-        hears.publish("test/probe", "")
-        return not hears.heard.empty()
-
-    until(awake, "the automations are awake")
-    hears.close()
 
 
 @pytest.fixture(autouse=True)
@@ -226,7 +199,7 @@ def test_the_bridge_turns_a_lamp_on_and_says_so(
     house: House, kitchen: Announced, client: Connect
 ) -> None:
     hears = client("lamp/set", f"{BASE}/tool/result")
-    kitchen.say(call("call-1", "turn on the kitchen light"))
+    kitchen.ask_tool("turn on the kitchen light", call_id="call-1")
     assert hears.until("lamp/set") == "ON"
     result = hears.until(f"{BASE}/tool/result", call_id="call-1")
     assert result["is_error"] is False
@@ -237,26 +210,13 @@ def test_the_bridge_says_what_it_could_not_do(
     house: House, kitchen: Announced, client: Connect
 ) -> None:
     hears = client(f"{BASE}/tool/result")
-    kitchen.say(call("call-late", "turn on the kitchen light", deadline=now(1)))
-    kitchen.say(call("call-other", "turn on the kitchen light", name="other"))
-    kitchen.say(call("call-2", "paint the kitchen green"))
+    kitchen.ask_tool("turn on the kitchen light", call_id="call-late", deadline=now(1))
+    kitchen.ask_tool("turn on the kitchen light", call_id="call-other", name="other")
+    kitchen.ask_tool("paint the kitchen green", call_id="call-2")
     result = hears.until(f"{BASE}/tool/result")
     assert result["call_id"] == "call-2"
     assert result["is_error"] is True
     assert result["output"]
-
-
-def call(call_id: str, text: str, **more: str) -> rec.ToolCall:
-    """The model wants something of the home."""
-    values = {"name": "home", "deadline": now(-10), **more}
-    return rec.ToolCall(
-        call_id=call_id,
-        turn_id="turn-1",
-        device_id="kitchen",
-        arguments={"text": text},
-        ts=now(),
-        **values,
-    )
 
 
 def test_an_alert_and_its_end(house: House, kitchen: Announced) -> None:
