@@ -64,6 +64,7 @@ class Teller:
         self.told_at[item] = time.monotonic()
         transcribed = "conversation.item.input_audio_transcription.completed"
         say(transcribed, item_id=item, content_index=0, transcript=f"turn the lights on, {item}")
+        time.sleep(self.think_s)  # nor is a model
         say("response.created", response=response)
         say("response.output_text.done", text=f"Done, {item}.", **part)
         say("response.done", response={**response, "status": "completed"})

@@ -59,6 +59,7 @@ class Outbox:
         self._path = path
         self._journal_s = journal_s
         self._in_log = 0  # bytes, about
+        self._lasting = "full"
         self._fresh = True  # there may be something to tidy
         self._erased = False  # words that are forgotten still stand in the log
         self._due: float | None = None
@@ -100,8 +101,7 @@ class Outbox:
     ) -> None:
         """See model.ports.Store."""
         with self._told():
-            lasting = "full" if rows or values else "normal"
-            self._db.execute(f"pragma synchronous={lasting}")
+            self._synchronous("full" if rows or values else "normal")
             try:
                 self._write(rows, fates, values)
             except sqlite3.OperationalError as exc:
@@ -184,10 +184,18 @@ class Outbox:
         fates: Mapping[int, str],
         values: Mapping[str, object],
     ) -> None:
+        if len(rows) == 1 and not fates and not values:
+            self._insert(rows, fates)  # a statement alone is a commit, and each one costs a turn
+            return
         with self._commit():
             self._insert(rows, fates)
             for name, value in values.items():
                 self._keep(name, value)
+
+    def _synchronous(self, how: str) -> None:
+        if how != self._lasting:
+            self._db.execute(f"pragma synchronous={how}")
+            self._lasting = how
 
     def _make_room(self) -> bool:
         """Forget the older half of what has ended: it is worth less than what is to come."""

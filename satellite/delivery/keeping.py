@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from satellite.errors import StoreError
-from satellite.model.ports import Store, Stored
+from satellite.model.ports import NOTHING, Store, Stored
 
 AGAIN_S: Final = (5.0, 30.0)  # after the first failure, and after each one more
 SLOW_S: Final = 1.0
@@ -108,20 +108,24 @@ class Keeping:
         """Have a value written; None forgets it."""
         self._owed.values[name] = value
 
-    def write(self, now: float) -> None:
-        """Offer the disk all that it has not taken; not again before ``again_at``."""
+    def write(self, now: float, *, fates: bool = True) -> None:
+        """Offer the disk all that it has not taken; not again before ``again_at``.
+
+        Somebody waits for a message, nobody for its fate: that can be left for later.
+        """
         if not self._owed or (self.again_at is not None and now < self.again_at):
             return
         try:
             store = self._store or self._reopen()
             began = time.monotonic()
-            store.write(tuple(self._owed.rows.values()), self._owed.fates, self._owed.values)
+            ended = self._owed.fates if fates else NOTHING
+            store.write(tuple(self._owed.rows.values()), ended, self._owed.values)
         except StoreError as exc:
             self._fail(exc, now)
             return
         took = time.monotonic() - began
         self._slow = f"the disk took {took:.1f} s for one write" if took > SLOW_S else None
-        self._owed = _Owed()
+        self._owed = _Owed() if fates else _Owed(fates=self._owed.fates)
         if self._failed is not None:
             log.info("the disk works again")
         self._failed, self._failures, self.again_at = None, 0, None

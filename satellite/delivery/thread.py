@@ -164,8 +164,10 @@ class Delivery:
         for one in batch:
             if isinstance(one, _Keep):
                 self._keeping.keep(one.name, one.value)
-        if rows or any(isinstance(one, _Keep) for one in batch) or self._is_due(now.mono):
+        if self._is_due(now.mono):
             self._write(now.mono)
+        elif rows or any(isinstance(one, _Keep) for one in batch):
+            self._keeping.write(now.mono, fates=False)
         now = self._clock()  # a disk takes its time
         for message in rows:
             self._accept(message, now.mono, message.expiry_s)
