@@ -13,25 +13,23 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from satellite import builtin, bus_setup, errors, house_setup, session_setup
-from satellite.adapters import portaudio, realtime_link, recording, voice, wake
+from satellite import builtin, bus_setup, errors, hearing_setup, house_setup, session_setup
+from satellite.adapters import portaudio, realtime_link, recording
 from satellite.adapters.resampler import Resampler
 from satellite.adapters.systemd import Notifier
-from satellite.capture import Capture, Ears
+from satellite.capture import Capture
 from satellite.config.schema import Config
 from satellite.core import Core, Outside, Wire
 from satellite.house import House
 from satellite.inbox import Inbox
 from satellite.logic.asked import AskedSettings
 from satellite.logic.chosen import ChosenSettings
-from satellite.logic.gate import Gate, GateSettings
 from satellite.logic.link import LinkSettings
 from satellite.logic.report import ReportSettings
 from satellite.logic.satellite import Settings
 from satellite.logic.talk import TalkSettings
-from satellite.model import commands as cmd
 from satellite.model.audio import Instant
-from satellite.model.ports import Sink, Source, Waker
+from satellite.model.ports import Sink, Source
 from satellite.playback import Playback
 from satellite.wire import discovery, mqtt
 
@@ -96,9 +94,9 @@ def build(config: Config, notifier: Notifier) -> App:
     kept = bus.begun.values
     capture = Capture(
         _source(config),
-        Ears(voice.make_judge, functools.partial(_waker, config)),
-        cmd.SetEars(config.gate.aggressiveness, config.gate.activation),
-        Gate(_gate(config)),
+        hearing_setup.ears(config),
+        hearing_setup.wanted(config),
+        hearing_setup.gate(config),
         inbox.post,
         time.monotonic,
     )
@@ -160,28 +158,11 @@ def _settings(config: Config, place: str) -> Settings:
             config.audio.output.volume,
             config.gate.aggressiveness,
             config.gate.activation,
-            frozenset(house_setup.activations()),
+            frozenset(hearing_setup.activations()),
         ),
         presence=house_setup.presence(config),
         usage=house_setup.usage(config),
     )
-
-
-def _gate(config: Config) -> GateSettings:
-    g = config.gate
-    return GateSettings.from_ms(
-        onset_ms=g.onset_ms,
-        pre_roll_ms=g.pre_roll_ms,
-        hangover_ms=g.hangover_ms,
-        limit_ms=g.max_utterance_s * 1000,
-        ends_turns=config.realtime.manual,
-    )
-
-
-def _waker(config: Config) -> Waker:
-    """Raises SetupError for a missing extra."""
-    given = config.wake_word
-    return wake.WakeWord(given.model, given.threshold, Resampler)
 
 
 def _source(config: Config) -> Source:

@@ -9,8 +9,7 @@ import random
 from collections.abc import Mapping
 from datetime import datetime
 
-from satellite import __version__, session_setup
-from satellite.adapters import wake
+from satellite import __version__, hearing_setup, session_setup
 from satellite.config.schema import Config
 from satellite.logic.chosen import ChosenSettings, why_not
 from satellite.logic.presence import PresenceSettings
@@ -18,7 +17,6 @@ from satellite.logic.usage import UsageSettings
 from satellite.model import models
 from satellite.model.ports import Message
 from satellite.model.requests import AUTO, Set, Setting
-from satellite.model.session import Activation
 from satellite.wire import discovery, mqtt
 
 
@@ -34,8 +32,8 @@ def about(config: Config) -> discovery.About:
         version=__version__,
         voices=realtime.row.voices,
         languages=models.LANGUAGES,
-        activations=activations(),
-        wakes="wake_word" in activations(),
+        activations=hearing_setup.activations(),
+        wakes="wake_word" in hearing_setup.activations(),
         refused=frozenset((*config.commands.refuse, *_fixed(config))),
         answers=answers,
         speaks=answers and realtime.output == "audio" and not config.audio.output.silent,
@@ -48,12 +46,6 @@ def _fixed(config: Config) -> list[str]:
     session, known = session_setup.session(config), ChosenSettings()
     settings: tuple[Setting, ...] = ("voice", "language", "transcription_prompt")
     return [name for name in settings if why_not(Set(name, None), session, known) is not None]
-
-
-def activations() -> tuple[Activation, ...]:
-    """What can open the gate on this machine."""
-    always: tuple[Activation, ...] = ("open_mic", "push_to_talk")
-    return (*always, "wake_word") if wake.is_installed() else always
 
 
 def presence(config: Config) -> PresenceSettings:

@@ -25,10 +25,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Print what would be opened, or raise SetupError, which the command line prints."""
-    from satellite import session_setup
+    from satellite import hearing_setup, session_setup
 
     config = read_config(args.config, today(), lambda sentence: print(f"warning: {sentence}"))
     session_setup.sound(config)
+    hearing_setup.check(config)
     for line in session_setup.summary(config):
         print(line)
     if args.connect:

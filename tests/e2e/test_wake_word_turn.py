@@ -76,7 +76,8 @@ def test_a_wake_word_that_is_not_installed_ends_with_what_to_do(
         "gate: {activation: wake_word}\n"
     )
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    done = satellite("run", env={**os.environ, "PYTHONPATH": path})
-    assert done.returncode == 78
-    assert done.stderr.strip().endswith("run: pip install 'realtime-satellite[wake]'")
-    assert len(done.stderr.splitlines()) == 1
+    for command in ("run", "check"):
+        done = satellite(command, env={**os.environ, "PYTHONPATH": path})
+        assert done.returncode == 78
+        assert done.stderr.strip().endswith("run: pip install 'realtime-satellite[wake]'")
+        assert len(done.stderr.splitlines()) == 1
