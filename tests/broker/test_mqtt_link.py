@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import time
@@ -16,7 +17,7 @@ from paho.mqtt.properties import Properties
 from posted import Events
 from relay import Relay
 
-from satellite.adapters.mqtt_link import Broker, MqttLink
+from satellite.adapters.mqtt_link import Broker, MqttLink, reasons
 from satellite.adapters.mqtt_link.waiting import MOST_WAITING, Outgoing, Waiting
 from satellite.cli.children import free_port
 from satellite.logic import drain
@@ -331,6 +332,35 @@ def test_a_message_that_is_too_long_for_the_broker_is_told(mosquitto: Start, bus
     assert one.told.all[-1] == drain.Up(link, 400)
     one.hand(link, b"x" * 1000)
     assert one.told.until(drain.Acked).code == drain.TOO_LARGE
+
+
+def test_a_state_that_is_too_long_is_told_once(
+    mosquitto: Start, bus: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = bus(mosquitto("max_packet_size 400"))
+    link = one.up()
+    for number in range(3):
+        one.state("satellite/kitchen/state", b"%d" % number + b"x" * 1000)
+    one.hand(link, b"{}")
+    one.told.until(drain.Acked)
+    (said,) = (line.getMessage() for line in caplog.records)
+    assert "more than the broker takes (400); raise its size limit" in said
+
+
+@pytest.mark.parametrize("line", ["retain_available false", "max_qos 0"])
+def test_a_broker_that_spares_what_we_need_is_told_and_not_hammered(
+    mosquitto: Start, bus: Make, line: str
+) -> None:
+    one = bus(mosquitto(line))
+    down = one.until(ev.BusDown)
+    assert "retained messages and QoS 1" in down.fix
+    time.sleep(1.5)  # the usual wait is over by now
+    assert not one.events.rest()
+
+
+def test_a_connection_that_was_ended_is_not_a_broker_that_cannot_be_reached() -> None:
+    for end in (BrokenPipeError(errno.EPIPE, "Broken pipe"), ConnectionResetError()):
+        assert "without a word" in reasons.why(end, Broker("h", 1, "c")).detail
 
 
 def test_of_a_state_that_cannot_be_sent_only_the_newest_waits() -> None:

@@ -80,6 +80,7 @@ class Connection:
         self._owed: OrderedDict[int, tuple[Outgoing, float]] = OrderedDict()
         self._asked: dict[int, tuple[str, ...]] = {}
         self._denied: set[str] = set()
+        self._too_long: set[str] = set()
         self._window = WINDOW
         self._began = time.monotonic()
         self._pinged_at: float | None = None
@@ -218,7 +219,7 @@ class Connection:
         message = outgoing.message
         size = len(message.payload) + len(message.topic.encode()) + drain.PROPERTIES
         if self._most_bytes is not None and size > self._most_bytes:
-            log.warning("%s: %d bytes are more than the broker takes", message.topic, size)
+            self._tell_long(message.topic, size)
             if outgoing.link is not None:
                 self._hooks.acked(outgoing, drain.TOO_LARGE)
             return
@@ -227,6 +228,15 @@ class Connection:
         )
         if message.qos:
             self._owed[info.mid] = (outgoing, time.monotonic())
+
+    def _tell_long(self, topic: str, size: int) -> None:
+        """Once for each topic of a connection."""
+        if topic not in self._too_long:
+            self._too_long.add(topic)
+            log.warning(
+                "%s: %d bytes are more than the broker takes (%d); raise its size limit",
+                *(topic, size, self._most_bytes),
+            )
 
     # --- paho's callbacks, called by the loop ---
 

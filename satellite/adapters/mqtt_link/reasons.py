@@ -27,6 +27,9 @@ _HOST: Final = frozenset({62, 64})  # host name, address
 _NO_CERTIFICATE: Final = ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE", "BAD_CERTIFICATE")
 _ADDRESS: Final = "check mqtt.host and mqtt.port, and that the broker runs"
 _TLS: Final = "check mqtt.tls and mqtt.port, and mqtt.cert_file if it wants a certificate of ours"
+_SPARE: Final = (
+    "let the broker take retained messages and QoS 1 (mosquitto: retain_available, max_qos)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def why(exc: BaseException | None, broker: Broker) -> Ended:
         case ssl.SSLError() if any(word in (exc.reason or "") for word in _NO_CERTIFICATE):
             detail = f"the broker at {place} wants a certificate of us, or another than this one"
             return Ended(detail, "check mqtt.cert_file and mqtt.key_file", AUTH, CERTIFICATE_S)
-        case ssl.SSLEOFError() | ConnectionResetError():
+        case ssl.SSLEOFError() | ConnectionResetError() | BrokenPipeError():
             return _without_a_word(place)
         case ssl.SSLError():
             reason = (exc.reason or "it ended the handshake").replace("_", " ").lower()
@@ -111,6 +114,8 @@ def unwelcome(reason: ReasonCode, broker: Broker) -> Ended:
         case 0x85:
             fix = "change name or mqtt.topic_prefix, of which our client id is made"
             return Ended(detail, fix, pause_s=SLOWLY_S)
+        case 0x9A | 0x9B:
+            return Ended(detail, _SPARE, pause_s=SLOWLY_S)
         case _:
             return Ended(detail, "look into the broker's log")
 
@@ -127,6 +132,8 @@ def sent_away(reason: ReasonCode, broker: Broker) -> Ended:
         case 0x87:
             fix = "check what the broker allows mqtt.username"
             return Ended(detail, fix, AUTH, SLOWLY_S)
+        case 0x9A | 0x9B:
+            return Ended(detail, _SPARE, pause_s=SLOWLY_S)
         case _:
             return Ended(detail, "nothing to do unless it lasts")
 
