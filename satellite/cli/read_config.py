@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import stat
@@ -34,10 +35,11 @@ def read_config(path: Path, today: date, warn: Callable[[str], None] = log.warni
     """
     folder = path.absolute().parent
     advice = "check its permissions"
-    if not path.exists():
-        advice = f"cp {_EXAMPLE} {path}, then edit it"
-    elif path.is_dir():
-        advice = f"name the file in it: -c {path / 'config.yaml'}"
+    with contextlib.suppress(OSError):  # in a folder that we may not look into
+        if not path.exists():
+            advice = f"cp {_EXAMPLE} {path}, then edit it"
+        elif path.is_dir():
+            advice = f"name the file in it: -c {path / 'config.yaml'}"
     config = load(
         _read(path, path.name, advice),
         source=path.name,
@@ -54,7 +56,13 @@ def read_config(path: Path, today: date, warn: Callable[[str], None] = log.warni
 
 def look(use: Literal["read", "write", "folder"], path: str) -> str | None:
     """Say what is wrong with what will be read or written, None when nothing is."""
-    file = Path(path)
+    try:
+        return _look(use, Path(path), path)
+    except OSError as error:  # such as a private folder of another user
+        return f"cannot be looked at ({(error.strerror or 'error').lower()}); check its permissions"
+
+
+def _look(use: Literal["read", "write", "folder"], file: Path, path: str) -> str | None:
     if use == "read":
         if not file.exists():
             return f"does not exist (looked for {path})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -81,13 +81,14 @@ class Retelling:
             error = f"nothing from seq {self.ask.since} on is kept"
         elif self.told >= self._most:
             error = f"there may be more: ask again, since {self._next}"
-        status = "failed" if self._refused else "done"
+        return self.end("failed" if self._refused else "done", error, wall)
+
+    def end(
+        self, status: Literal["done", "failed"], error: str | None, wall: float
+    ) -> list[Message]:
+        """The last word where there is nothing to tell."""
         result = rec.Result(
-            cmd="replay",
-            id=self.ask.id,
-            status=status,  # type: ignore[arg-type]
-            error=error,
-            ts=timestamp(wall),
+            cmd="replay", id=self.ask.id, status=status, error=error, ts=timestamp(wall)
         )
         message = mqtt.encode(result, self.base_topic, retain_text=False)
         own = self.ask.reply and mqtt.answer(message, self.ask.reply, self.base_topic)

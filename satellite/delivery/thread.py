@@ -32,6 +32,7 @@ NOTE_S: Final = 1.0  # what is delivered at once is no news
 OLDER_S: Final = 30.0  # while something waits, its age is
 MOST_BATCH: Final = 200
 MOST_ASKS: Final = 3
+TOO_MANY: Final = "others are being told again; ask once more when they have been"
 MOST_QUEUED: Final = 1000  # while the disk does not answer
 BUG_S: Final = 1.0
 
@@ -219,8 +220,7 @@ class Delivery:
                 self._stop_at = deadline - 0.2
                 return
             case Ask():
-                if len(self._asks) < MOST_ASKS:
-                    self._asks.append(Retelling(one, self._base_topic))
+                self._take_in(Retelling(one, self._base_topic))
                 return
             case drain.Acked(_, number, code) if number < 0:
                 if self._asks:
@@ -232,6 +232,13 @@ class Delivery:
                 self._link = None
                 self._asks.clear()  # who asked has to ask again; nobody else would understand
         self._drain.hear(one, now)
+
+    def _take_in(self, ask: Retelling) -> None:
+        if len(self._asks) < MOST_ASKS:
+            self._asks.append(ask)
+            return
+        for message in ask.end("failed", TOO_MANY, self._clock().wall):
+            self._sender.send(message)
 
     def _deliver(self, now: Instant) -> None:
         for order in self._drain.decide(now.mono):

@@ -93,7 +93,8 @@ class Message:
 
     ``seq``: it is kept on disk and waits until somebody has it; one without is a state, of which
     only the present one is worth sending, or not worth waiting for. ``correlation`` is what a
-    requester gave us to know the answer by.
+    requester gave us to know the answer by. ``theirs``: on a topic that the requester chose;
+    whether the broker lets us write there is their affair.
     """
 
     topic: str
@@ -103,6 +104,7 @@ class Message:
     expiry_s: int | None
     seq: int | None = None
     correlation: bytes | None = field(default=None, repr=False)
+    theirs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

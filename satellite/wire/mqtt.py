@@ -121,7 +121,13 @@ def answer(result: Message, reply: Reply, base_topic: str) -> Message | None:
     if inside != topic and (inside in TOPICS or inside.split("/")[0] in {"cmd", "tool"}):
         return None
     return Message(
-        topic, result.payload, result.qos, False, result.expiry_s, correlation=reply.correlation
+        topic,
+        result.payload,
+        result.qos,
+        False,
+        result.expiry_s,
+        correlation=reply.correlation,
+        theirs=True,
     )
 
 

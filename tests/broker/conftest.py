@@ -1,4 +1,4 @@
-"""A real mosquitto on a free loopback port, and a client that looks on."""
+"""A real mosquitto on a free loopback port, a client that looks on, and our side."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+from houses import House, Make
 from lookers import Onlooker, Start
 from paho.mqtt.enums import CallbackAPIVersion
 
 from satellite.cli.children import free_port
+from satellite.config.schema import Config, Mqtt, Privacy
 
 
 @pytest.fixture
@@ -77,3 +80,23 @@ def onlooker() -> Iterator[Callable[[int], Onlooker]]:
     for client in made:
         client.disconnect()
         client.loop_stop()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Make]:
+    made: list[House] = []
+
+    def make(port: int, journal_hours: int = 24, **mqtt: Any) -> House:
+        config = Config(
+            name="kitchen",
+            mqtt=Mqtt(host="127.0.0.1", port=port, discovery="none", **mqtt),
+            privacy=Privacy(journal_hours=journal_hours),
+            state_dir=str(tmp_path / "state"),
+        )
+        made.append(House(config))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.bus.lock is not None:
+            one.stop()

@@ -2,105 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import pytest
+from houses import BASE, TRANSCRIPT, House, Make, numbers
 from lookers import Onlooker, Start
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from posted import Events
 
-from satellite import bus_setup
 from satellite.adapters import outbox
 from satellite.adapters.outbox import Outbox, open_outbox
 from satellite.cli.children import free_port
-from satellite.config.schema import Config, Mqtt, Privacy
 from satellite.delivery import thread
 from satellite.errors import StoreError
 from satellite.model import events as ev
-from satellite.model.ports import Message, Stored
+from satellite.model.ports import Message
 from satellite.model.requests import Reply
 
 T = TypeVar("T")
-BASE = "satellite/kitchen"
-TRANSCRIPT = f"{BASE}/transcript"
 Look = Callable[[int], Onlooker]
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
-
-
-class House:
-    """A bus under test; ``again`` is the next start of the program."""
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.begin()
-
-    def begin(self) -> None:
-        self.events, self.heard = Events(), Events()
-        self.bus = bus_setup.build(self.config, self.events.post, self.heard.post)  # type: ignore[arg-type]
-        self.bus.start()
-
-    def again(self, **mqtt: Any) -> None:
-        self.stop()
-        changed = dataclasses.replace(self.config.mqtt, **mqtt)
-        self.config = dataclasses.replace(self.config, mqtt=changed)
-        self.begin()
-
-    def stop(self) -> float:
-        began = time.monotonic()
-        assert self.bus.stop(2)
-        if self.bus.lock is not None:
-            self.bus.release()
-        return time.monotonic() - began
-
-    def up(self, timeout_s: float = 15) -> None:
-        self.events.until(ev.BusUp, timeout_s)
-
-    def tell(self, *seqs: int, topic: str = "transcript", size: int = 0, life: int = 120) -> None:
-        for seq in seqs:
-            payload = json.dumps({"seq": seq, "id": f"i{seq}", "text": "x" * size}).encode()
-            self.bus.outbox.publish(Message(f"{BASE}/{topic}", payload, 1, False, life, seq))
-
-    def noted(self, true: Callable[[ev.OutboxNoted], bool], timeout_s: float = 8) -> ev.OutboxNoted:
-        deadline = time.monotonic() + timeout_s
-        while True:
-            note = self.events.until(ev.OutboxNoted, max(0.0, deadline - time.monotonic()))
-            if true(note):
-                return note
-
-
-Make = Callable[..., House]
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[Make]:
-    made: list[House] = []
-
-    def make(port: int, journal_hours: int = 24, **mqtt: Any) -> House:
-        config = Config(
-            name="kitchen",
-            mqtt=Mqtt(host="127.0.0.1", port=port, discovery="none", **mqtt),
-            privacy=Privacy(journal_hours=journal_hours),
-            state_dir=str(tmp_path / "state"),
-        )
-        made.append(House(config))
-        return made[-1]
-
-    yield make
-    for one in made:
-        if one.bus.lock is not None:
-            one.stop()
-
-
-def numbers(look: Onlooker, count: int, topic: str = TRANSCRIPT) -> list[int]:
-    return [json.loads(look.until(topic).payload)["seq"] for _ in range(count)]
 
 
 def test_what_is_told_arrives_in_order_and_leaves(
@@ -245,75 +171,6 @@ def test_a_topic_that_is_denied_is_told_by_name_and_holds_back_no_other(
     one.tell(2, topic="turn")
     assert numbers(look, 1, f"{BASE}/turn") == [2]
     one.noted(lambda note: TRANSCRIPT in note.denied and note.waiting == 1)
-
-
-# --- replay -----------------------------------------------------------------------------------
-
-
-def test_a_thousand_are_told_again_within_two_seconds(
-    mosquitto: Start, onlooker: Look, house: Make, tmp_path: Path
-) -> None:
-    port = mosquitto("max_queued_messages 0")
-    look = onlooker(port)
-    (tmp_path / "state").mkdir(mode=0o700)
-    store, _ = open_outbox(tmp_path / "state", 3600.0)
-    told = [
-        Message(TRANSCRIPT, b'{"seq":%d,"id":"i%d","text":""}' % (seq, seq), 1, False, 120, seq)
-        for seq in range(1, 1101)
-    ]
-    rows = [Stored(message, time.time()) for message in told]
-    store.write(rows, dict.fromkeys(range(1, 1101), "delivered"))
-    store.close()
-    one = house(port)
-    one.up()
-    began = time.monotonic()
-    one.bus.outbox.replay(51, 2000, None, "r1")
-    again = [json.loads(look.until(f"{BASE}/replay").payload) for _ in range(1000)]
-    took = time.monotonic() - began
-    assert [each["seq"] for each in again] == list(range(51, 1051))
-    assert again[0]["topic"] == "transcript"
-    assert again[0]["record"] == {"seq": 51, "id": "i51", "text": ""}
-    result = json.loads(look.until(f"{BASE}/result").payload)
-    assert (result["cmd"], result["id"], result["status"]) == ("replay", "r1", "done")
-    assert result["error"] == "there may be more: ask again, since 1051"
-    assert took < 2 * 3  # the machine may be busy
-
-
-def test_who_asks_with_a_response_topic_gets_it_there(
-    mosquitto: Start, onlooker: Look, house: Make
-) -> None:
-    port = mosquitto()
-    look, one = onlooker(port), house(port)
-    one.up()
-    one.tell(1, 2)
-    numbers(look, 2)
-    one.tell(3, topic="response")
-    look.until(f"{BASE}/response")
-    one.bus.outbox.replay(2, 10, Reply("me/here", b"77"), "r9")
-    told = [look.until("me/here") for _ in range(3)]
-    assert [message.properties.CorrelationData for message in told] == [b"77"] * 3  # type: ignore[union-attr]
-    records = [json.loads(message.payload) for message in told]
-    assert [(each.get("seq"), each.get("status")) for each in records] == [
-        (2, None),
-        (3, None),
-        (None, "done"),
-    ]
-
-
-def test_what_is_not_kept_any_more_is_said(mosquitto: Start, onlooker: Look, house: Make) -> None:
-    port = mosquitto()
-    look, one = onlooker(port), house(port, journal_hours=0)
-    one.up()
-    one.tell(1, 2)
-    numbers(look, 2)
-    one.noted(lambda note: True) if one.events.rest() else None
-    deadline = time.monotonic() + 5
-    while True:
-        one.bus.outbox.replay(1, 10, None)
-        result = json.loads(look.until(f"{BASE}/result").payload)
-        if result["error"] == "nothing from seq 1 on is kept":
-            return
-        assert time.monotonic() < deadline
 
 
 # --- the disk ---------------------------------------------------------------------------------

@@ -140,6 +140,20 @@ def test_permissions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert look("write", str(tmp_path / "a")) == "cannot be written; check the permissions"
 
 
+def test_what_we_may_not_look_into_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stat(path: Path, **_: bool) -> os.stat_result:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", stat)  # root may look into every folder
+    for use in ("read", "write", "folder"):
+        said = look(use, "/etc/ssl/private/broker.pem")  # type: ignore[arg-type]
+        assert said == "cannot be looked at (permission denied); check its permissions"
+    (problem,) = problems_of(tmp_path / "config.yaml")
+    assert problem.endswith("cannot be read (no such file or directory); check its permissions")
+
+
 def test_check_says_ok(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_check("-c", str(folder / "config.yaml")) == 0
     assert capsys.readouterr().out.splitlines() == [

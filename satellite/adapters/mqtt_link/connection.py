@@ -273,7 +273,7 @@ class Connection:
             return
         if outgoing.link is not None:
             self._hooks.acked(outgoing, reason.value)
-        else:
+        elif not outgoing.message.theirs:
             self._refused(outgoing.message.topic, denied=reason.is_failure)
 
     def _on_subscribe(self, _c: Any, _u: Any, mid: int, reasons: Any, _p: Any) -> None:
