@@ -43,6 +43,8 @@ def hold(state: State, now: Instant, settings: Settings) -> Step:
     """Give up the session once what may be spent is spent, and want none until it is not."""
     spent = usage.spent(state.usage, settings.usage)
     link, orders = _enforce(state.link, state.talk, spent)
+    if link is state.link:
+        return state, orders
     after = replace(state, link=link)
     if state.link.phase is not Phase.READY or link.phase is Phase.READY:
         return after, orders

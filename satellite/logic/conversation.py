@@ -140,7 +140,8 @@ def settle(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
     for turn in talk.turns:
         asked, calls = report.tell_house(turn, now, settings.report)
         counted, after, records = report.tell(talk.counted, asked, now, settings.report)
-        talk = put(replace(talk, counted=counted), after)
+        if counted is not talk.counted or after is not turn:
+            talk = put(replace(talk, counted=counted), after)
         if after.is_over:
             if after.opened_at >= talk.forgotten_at:
                 talk = replace(talk, said=history.remember(talk.said, after, now.mono))
@@ -163,7 +164,9 @@ def steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
         talk = replace(talk, gate_open=False)
     if paused != talk.paused:
         orders.append(cmd.PauseRecording(paused))
-    return replace(talk, held=held, shut=shut, paused=paused), tuple(orders)
+    if (held, shut, paused) != (talk.held, talk.shut, talk.paused):
+        talk = replace(talk, held=held, shut=shut, paused=paused)
+    return talk, tuple(orders)
 
 
 def _ask(talk: Talk, now: float, settings: TalkSettings) -> tuple[Talk, list[cmd.Command]]:

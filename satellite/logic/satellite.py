@@ -145,6 +145,8 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
 
 
 def _note_sent(state: State, orders: tuple[cmd.Command, ...], now: Instant) -> State:
+    if not orders:  # as nearly always: a copy of the state costs more than most decisions
+        return state
     return replace(state, talk=talk_.note_sent(state.talk, orders, now.mono))
 
 
