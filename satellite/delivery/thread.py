@@ -26,7 +26,7 @@ from satellite.model.audio import Instant
 from satellite.model.ports import Message, Sender, Stored
 from satellite.model.requests import Reply
 
-FLUSH_S: Final = 1.0  # fates are written together, with the next message or so much later
+FLUSH_S: Final = 0.1  # what became of a message is written so much later, with that of others
 QUIET_S: Final = 5.0  # then there is time to tidy
 NOTE_S: Final = 1.0  # what is delivered at once is no news
 OLDER_S: Final = 30.0  # while something waits, its age is
