@@ -80,10 +80,16 @@ class Outbox:
         return int(seq)
 
     def values(self) -> dict[str, object]:
-        """What is kept, by name."""
+        """What is kept, by name, but for what no longer is what was written."""
         with self._told():
             found = self._db.execute("select name, value from kept").fetchall()
-        return {name: json.loads(text) for name, text in found}
+        values: dict[str, object] = {}
+        for name, text in found:
+            try:
+                values[name] = json.loads(text)
+            except ValueError:
+                log.warning("what %s keeps as %s cannot be read: it is as new", self._path, name)
+        return values
 
     def waiting(self) -> list[Stored]:
         """What nobody has yet, in order."""

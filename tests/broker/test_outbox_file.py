@@ -211,6 +211,17 @@ def _sql(path: Path, statement: str) -> None:
     db.close()
 
 
+def test_a_kept_value_that_cannot_be_read_costs_no_other(
+    opened: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened()
+    store.write(values={"muted": True, "usage": {"day": 1}})
+    store.close()
+    _sql(tmp_path / outbox.FILE, "update kept set value = '{\"da' where name = 'usage'")
+    assert opened().values() == {"muted": True}
+    assert "keeps as usage cannot be read" in caplog.text
+
+
 def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     open_outbox(tmp_path, HOUR)[0].close()
     path = tmp_path / outbox.FILE
