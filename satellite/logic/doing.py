@@ -15,8 +15,8 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from satellite.logic import asked as asked_
+from satellite.logic import budget, endings, privacy, speech
 from satellite.logic import chosen as chosen_
-from satellite.logic import endings, privacy, speech
 from satellite.logic import link as link_
 from satellite.logic.link import Phase
 from satellite.model import commands as cmd
@@ -199,7 +199,7 @@ def _new_session(state: State, now: Instant, settings: Settings) -> Step:
         link, orders = link_.rotate(link, now.mono, settings.link)
     else:
         lost = ()
-        if link.phase is Phase.DOWN:
+        if link.phase is Phase.DOWN and not budget.is_spent(state, settings):
             link = replace(link, deadline=None)  # a person acts
         link, orders = link_.want(link, now.mono, settings.link)
     talk = replace(talk, said=(), forgotten_at=now.mono)

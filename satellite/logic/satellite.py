@@ -105,6 +105,7 @@ def start(
     )
     state, orders = doing.start(state, now, settings, kept)
     state, orders = _then(budget.count(state, (), now, settings), orders)
+    state, orders = _then(budget.hold(state, now, settings), orders)
     link, more = link_.want(state.link, now.mono, settings.link)
     return _show(replace(state, link=link), (*orders, *more), ev.Tick(), now, settings)
 

@@ -16,7 +16,7 @@ from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import Instant, silence
 from satellite.model.models import SPEAKERS, TRANSCRIBERS
-from satellite.model.requests import Ask, Request
+from satellite.model.requests import Ask, NewSession, Request
 
 PRICE = SPEAKERS["gpt-realtime-2.1"].price
 BY_MINUTE = TRANSCRIBERS["gpt-transcribe"].price
@@ -215,6 +215,18 @@ def test_a_spent_budget_ends_the_session_and_opens_no_other_until_the_next_day()
     stage.wait(2)
     assert not stage.shown.problems
     assert only(stage.tell(ev.GateOpened(), ev.Heard(silence(500), 500, stage.now)), cmd.Connect)
+
+
+def test_neither_a_restart_nor_another_conversation_opens_a_session_without_money() -> None:
+    stage = a_stage(cap_day=0.01)
+    answer(stage, 1)
+    orders = stage.tell(ev.Asked(Request("new_session", NewSession(), id="8")))
+    assert only(orders, cmd.Answer)[-1].result.status == "done"
+    assert not only(orders, cmd.Connect)
+    state, begun = logic.start(stage.instant, stage.settings, {"usage": kept(stage)})
+    assert not only(list(begun), cmd.Connect)
+    assert state.link.refusal is not None
+    assert state.link.refusal.code == "budget"
 
 
 def test_what_is_asked_over_mqtt_is_told_why_there_is_no_answer() -> None:
