@@ -195,7 +195,8 @@ def test_a_result_also_goes_where_the_asker_waits_but_to_nothing_that_means_more
         rec.Result(cmd="say", id="7", status="done", ts=TS), BASE, retain_text=False
     )
     own = mqtt.answer(result, Reply("replies/7", b"x"), BASE)
-    assert own == Message("replies/7", result.payload, 1, False, 60, correlation=b"x")
+    wanted = Message("replies/7", result.payload, 1, False, 60, correlation=b"x", theirs=True)
+    assert own == wanted
     assert mqtt.answer(result, Reply(f"{BASE}/result/7"), BASE) is not None
     for topic in ("", "a/#", "a/+", "$SYS/x", "a\0", "a" * 201, f"{BASE}/cmd/say", f"{BASE}/state"):
         assert mqtt.answer(result, Reply(topic), BASE) is None, topic
