@@ -6,6 +6,7 @@ bounded, and is offered again.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -13,11 +14,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from satellite.errors import StoreError
+from satellite.logic import privacy
 from satellite.model.ports import NOTHING, Store, Stored
 
 AGAIN_S: Final = (5.0, 30.0)  # after the first failure, and after each one more
 SLOW_S: Final = 1.0
 MOST_ROWS: Final = 2000  # that the disk did not take
+CLOSED: Final = (
+    "the microphone stays closed, because nobody knows whether it was:"
+    " systemctl kill -s USR2 satellite opens it"
+)
 
 Open = Callable[[], tuple[Store, str | None]]
 
@@ -37,14 +43,20 @@ class Begun:
 def begin(open_store: Open, wall: float) -> Begun:
     """Open what outlasts us. Raises SetupError alone: without a disk we go on in memory.
 
-    Where the last number is not known the clock gives one, so that none is used twice.
+    Where the last number is not known the clock gives one, so that none is used twice; where it is
+    not known whether somebody closed the microphone, it stays closed.
     """
+    unsure: dict[str, object] = {privacy.KEPT: True}
     try:
         store, fault = open_store()
+        if fault is None:
+            return Begun(store, None, store.values(), store.last_seq())
         seq = store.last_seq()
-        return Begun(store, fault, store.values(), seq if fault is None else max(seq, int(wall)))
     except StoreError as exc:
-        return Begun(None, str(exc), {}, int(wall))
+        return Begun(None, f"{exc}; {CLOSED}", unsure, int(wall))
+    with contextlib.suppress(StoreError):
+        store.write(values=unsure)
+    return Begun(store, f"{fault}; {CLOSED}", unsure, max(seq, int(wall)))
 
 
 @dataclass(slots=True)

@@ -244,7 +244,9 @@ def test_without_a_disk_it_goes_on_and_no_number_is_used_twice(
     with monkeypatch.context() as patch:
         patch.setattr(outbox, "open_outbox", fail)
         one = house(port)
-        assert one.noted(lambda note: True).fault == "the disk of /x can only be read"
+        fault = one.noted(lambda note: True).fault or ""
+        assert fault.startswith("the disk of /x can only be read; the microphone stays closed")
+        assert one.bus.begun.values == {"muted": True}
         one.up()
         assert one.bus.begun.last_seq > 1_700_000_000
         one.tell(one.bus.begun.last_seq + 1)
@@ -260,6 +262,20 @@ def test_a_broken_file_is_told_for_as_long_as_it_runs(house: Make, tmp_path: Pat
     assert fault is not None
     assert "was broken and is now outbox.db.broken-1" in fault
     assert one.bus.begun.last_seq > 1_700_000_000
+
+
+def test_whoever_closed_the_microphone_finds_it_closed_though_the_file_broke(
+    house: Make, tmp_path: Path
+) -> None:
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "state" / outbox.FILE).write_text("hello, I am no database" * 100)
+    one = house(free_port())
+    assert "microphone stays closed" in str(one.bus.begun.fault)
+    assert one.bus.begun.values == {"muted": True}
+    one.stop()
+    store = stored(one)
+    assert store.values() == {"muted": True}, "and at the next start too"
+    store.close()
 
 
 def test_an_error_of_ours_in_the_thread_loses_nothing(
