@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -361,6 +362,18 @@ def test_a_broker_that_spares_what_we_need_is_told_and_not_hammered(
 def test_a_connection_that_was_ended_is_not_a_broker_that_cannot_be_reached() -> None:
     for end in (BrokenPipeError(errno.EPIPE, "Broken pipe"), ConnectionResetError()):
         assert "without a word" in reasons.why(end, Broker("h", 1, "c")).detail
+
+
+def test_a_broker_that_sends_without_end_is_left(bus: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        one = bus(server.getsockname()[1])
+        there, _ = server.accept()
+        with there:
+            there.recv(4096)
+            there.sendall(b"\x20\x03\x00\x00\x00")  # CONNACK
+            one.until(ev.BusUp)
+            there.sendall(b"\x30\x80\x80\x80\x64" + b"x" * 100)  # PUBLISH, 200 MiB
+            assert "sends us a message of 209715200 bytes" in one.until(ev.BusDown).detail
 
 
 def test_of_a_state_that_cannot_be_sent_only_the_newest_waits() -> None:

@@ -167,6 +167,9 @@ class Connection:
         codes = [client.loop_read()]
         while not any(codes) and self._wire.pending():
             codes.append(client.loop_read())
+        if client.coming > MOST_RECEIVED:  # paho would take it all in
+            self._ended = reasons.flooded(client.coming, self._broker)
+            return
         if client.want_write():
             codes.append(client.loop_write())
         codes.append(client.loop_misc())

@@ -138,6 +138,12 @@ def sent_away(reason: ReasonCode, broker: Broker) -> Ended:
             return Ended(detail, "nothing to do unless it lasts")
 
 
+def flooded(size: int, broker: Broker) -> Ended:
+    """A broker that does not keep to the limit that we gave it."""
+    detail = f"the broker at {broker.place} sends us a message of {size} bytes"
+    return Ended(detail, "look at what is published for us, or set max_packet_size at the broker")
+
+
 def taken(broker: Broker) -> Ended:
     """Another client of our name connects whenever we do. Who fights, fights for ever."""
     detail = f"another client uses our id {broker.client_id} at the broker {broker.place}"

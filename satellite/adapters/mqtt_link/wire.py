@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from typing import Any
+from typing import Any, Final
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+
+MOST_AT_ONCE: Final = 65_536  # as much memory is taken, whatever comes
 
 
 class Wire:
@@ -21,7 +23,7 @@ class Wire:
 
     def recv(self, size: int) -> bytes:
         try:
-            data = self._sock.recv(size)
+            data = self._sock.recv(min(size, MOST_AT_ONCE))
         except OSError as exc:
             self._note(exc)
             raise
@@ -65,3 +67,8 @@ class Client(paho.Client):
 
     def _create_socket(self) -> Any:
         return self._wire
+
+    @property
+    def coming(self) -> int:
+        """Bytes of the packet that is on its way to us, as its first bytes say."""
+        return int(self._in_packet["remaining_length"])
