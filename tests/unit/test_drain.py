@@ -134,7 +134,7 @@ def test_after_its_good_bye_nothing_is_sent_for_a_while() -> None:
     stage.ack(1)
     stage.tell(House(online=True), House(online=False))
     stage.accept(2, 3, topic="b")
-    assert not stage.wait(59)
+    assert not stage.wait(24)
     assert sent(stage.wait(1)) == [2]
     stage.tell(House(online=False))
     assert sent(stage.tell(House(online=True), Acked(stage.link, 2, 0))) == [3]
