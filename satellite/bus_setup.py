@@ -63,7 +63,7 @@ class MqttBus:
         online = HOUSE.get(incoming.payload)
         if online is None:
             return
-        self.outbox.tell(drain.House(online))
+        self.outbox.tell(drain.House(online, kept=incoming.retain))
         if online and not incoming.retain:  # what was kept says that it started some time ago
             self.post(ev.HouseUp())
 

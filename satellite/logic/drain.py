@@ -117,9 +117,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Home Assistant comes or goes."""
+    """Home Assistant comes or goes. ``kept``: the broker says so, it may be long ago."""
 
     online: bool
+    kept: bool = False
 
 
 @dataclass(slots=True)
@@ -192,8 +193,8 @@ class Drain:
                     self._answer(fact.seq, fact.code, now)
             case Refused(topic, denied):
                 self._deny(topic, denied=denied)
-            case House(online):
-                self._meet(now, online=online)
+            case House():
+                self._meet(fact, now)
 
     # --- decisions ---
 
@@ -312,10 +313,13 @@ class Drain:
         else:
             self._denied.pop(topic, None)
 
-    def _meet(self, now: float, *, online: bool) -> None:
-        """Its start is when somebody listens again; after its good-bye nobody does for a while."""
-        if not online:
-            if self._house_seen:
+    def _meet(self, house: House, now: float) -> None:
+        """Its start is when somebody listens again; after its good-bye nobody does for a while.
+
+        While it starts it takes messages, before any automation of it is awake.
+        """
+        if not house.online:
+            if self._house_seen or not house.kept:
                 self._resting_until = now + RESTING_S
             return
         self._house_seen = True

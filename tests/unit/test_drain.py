@@ -128,9 +128,9 @@ def test_at_its_start_home_assistant_gets_what_waits_at_once() -> None:
 def test_after_its_good_bye_nothing_is_sent_for_a_while() -> None:
     stage = Stage()
     stage.up()
-    stage.tell(House(online=False))
+    stage.tell(House(online=False, kept=True))
     stage.accept(1)
-    assert sent(stage.wait(0)) == [1]  # it was never there
+    assert sent(stage.wait(0)) == [1]  # nobody knows whether it is there
     stage.ack(1)
     stage.tell(House(online=True), House(online=False))
     stage.accept(2, 3, topic="b")
@@ -138,6 +138,15 @@ def test_after_its_good_bye_nothing_is_sent_for_a_while() -> None:
     assert sent(stage.wait(1)) == [2]
     stage.tell(House(online=False))
     assert sent(stage.tell(House(online=True), Acked(stage.link, 2, 0))) == [3]
+
+
+def test_a_good_bye_that_is_heard_is_believed_at_once() -> None:
+    stage = Stage()
+    stage.up()
+    stage.tell(House(online=False))
+    stage.accept(2)
+    assert not stage.wait(59)
+    assert sent(stage.tell(House(online=True))) == [2]
 
 
 def test_where_entities_are_announced_it_waits_until_they_are_heard() -> None:
