@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import time
 from pathlib import Path
+from typing import Final
 
 from satellite.cli.read_config import read_config, today
+
+GONE_S: Final = 1.0  # an entity that still stands complains of an empty state
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,16 +45,18 @@ def run(args: argparse.Namespace) -> int:
             raise TakenError(
                 f"{config.name} is online; stop it first, with: systemctl stop satellite"
             )
-        topics = dict.fromkeys((*known, *retained, *discovery.all_topics(about)))
-        # the entities before what they show
-        swept = sweep.empty(sorted(topics, key=lambda topic: not topic.endswith("/config")))
+        unseen = () if retained else discovery.all_topics(about)  # where the broker hides them
+        topics = dict.fromkeys((*known, *retained, *unseen))
+        entities = [topic for topic in topics if topic.endswith("/config")]
+        swept = sweep.empty(entities)
+        time.sleep(GONE_S if swept.emptied else 0)
+        swept += sweep.empty([topic for topic in topics if topic not in entities])
     seen = [topic for topic in swept.emptied if topic in retained or topic in known]
     for topic in seen:
         print(f"emptied {topic}")
-    unseen = len(swept.emptied) - len(seen)
     print(
-        f"{len(seen)} topics emptied, and {unseen} on which nothing was seen;"
-        f" its own files are in {folder}"
+        f"{len(seen)} topics emptied, and {len(swept.emptied) - len(seen)} on which nothing was"
+        f" seen; its own files are in {folder}"
     )
     refused = [topic for topic in swept.refused if topic in retained or topic in known]
     if refused:

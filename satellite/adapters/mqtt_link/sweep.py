@@ -26,6 +26,9 @@ class Swept:
     emptied: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
+    def __add__(self, other: Swept) -> Swept:
+        return Swept(self.emptied + other.emptied, self.refused + other.refused)
+
 
 class Sweep:
     """Connected from the start. Raises SetupError with a sentence; ``close`` it in any case."""
