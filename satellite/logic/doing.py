@@ -83,10 +83,10 @@ def _begin(
             return *_set(state, request, request.order, now, settings), Left.NOTHING
         case req.NewSession():
             state, orders = _new_session(state, now, settings)
-            return *_then(_end(state, request, "done", now), orders), Left.NOTHING
+            return *then(_end(state, request, "done", now), orders), Left.NOTHING
         case req.Replay(since, most):  # the outbox says when it is done
             replay = (cmd.Replay(since, most, request.reply, request.id),)
-            return *_then(_end(state, request, "accepted", now), replay), Left.NOTHING
+            return *then(_end(state, request, "accepted", now), replay), Left.NOTHING
         case req.Get():
             return *_end(state, request, "done", now), Left.TELL
         case req.Restart():
@@ -98,8 +98,8 @@ def _begin(
 def settle(state: State, now: Instant, settings: Settings, *, event: ev.Event) -> Step:
     """After a step: answer whatever it brought to an end; accept what it only began."""
     state, orders = _of_talk(state, now)
-    state, orders = _then(_of_event(state, event, now), orders)
-    state, orders = _then(_of_server(state, now), orders)
+    state, orders = then(_of_event(state, event, now), orders)
+    state, orders = then(_of_server(state, now), orders)
     if isinstance(event, ev.Asked) and asked_.waits(state.asked, event.request):
         until = _patience(event.request, now.mono, settings)
         asked, more = asked_.accept(state.asked, event.request, now, until)
@@ -147,7 +147,7 @@ def _mute(
         return _end(state, request, "rejected", now, privacy.NOT_FROM_HERE)
     if privacy.is_open(state.privacy, order):
         state, answer = _end(state, request, "done", now)
-        return _then(unmute(state, now), answer)
+        return then(unmute(state, now), answer)
     state, ended = _end_all(state, req.Listen, "cancelled", now, "the microphone is muted")
     silence, orders = privacy.close(state.privacy, order.for_s, now, remote_unmute=remote)
     return replace(state, privacy=silence), (*ended, *orders)
@@ -161,7 +161,7 @@ def _listen(state: State, request: Request, order: req.Listen, now: Instant) -> 
     opened = cmd.OpenGate(order.on, order.timeout_s or LISTEN_S)
     if order.on:
         return state, (*ended, opened)
-    return _then(_end(state, request, "done", now), (*ended, opened))
+    return then(_end(state, request, "done", now), (*ended, opened))
 
 
 def _set(state: State, request: Request, order: req.Set, now: Instant, settings: Settings) -> Step:
@@ -182,7 +182,7 @@ def _set(state: State, request: Request, order: req.Set, now: Instant, settings:
     chosen, orders = chosen_.choose(state.chosen, order)
     state, orders = replace(state, chosen=chosen), (*ended, *orders)
     if order.setting not in chosen_.OF_SESSION:
-        return _then(_end(state, request, "done", now), orders)
+        return then(_end(state, request, "done", now), orders)
     wanted = chosen_.wanted(chosen, state.link.settled.wanted)
     if wanted == state.link.settled.wanted:
         return state, orders
@@ -341,7 +341,7 @@ def _end_all(
     return state, orders
 
 
-def _then(step: Step, orders: tuple[cmd.Command, ...]) -> Step:
+def then(step: Step, orders: tuple[cmd.Command, ...]) -> Step:
     """``step`` with the ``orders`` that came before its own."""
     state, more = step
     return state, (*orders, *more)

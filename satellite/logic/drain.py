@@ -28,7 +28,8 @@ MOST_BYTES: Final = 4 << 20
 WINDOW: Final = 20  # in flight over all topics; F21
 HOLDS_S: Final = (1.0, 2.0, 4.0, 8.0)  # nobody listens: again after
 DENIED_S: Final = 60.0
-RESTING_S: Final = 25.0  # for a Home Assistant that said good-bye; others act on nothing older
+AWAY_S: Final = 120.0  # so long a Home Assistant that said good-bye may take to come back
+RESTING_S: Final = 25.0  # that a row waits for it: others act on nothing that is older than 30 s
 SETTLE_S: Final = 3.0  # announced within 1 s of a connect, heard after 1.2 s more by 2024.3
 GAP_S: Final = 0.005
 QUICK_S: Final = 2.0  # a connection that ends so soon after a row ended because of it
@@ -157,7 +158,8 @@ class Drain:
         self._link: int | None = None
         self._most_bytes: int | None = None
         self._house_seen = False
-        self._resting_until = float("-inf")
+        self._settled_at = float("-inf")
+        self._away_until = float("-inf")
         self._next_expiry = float("inf")
 
     # --- facts ---
@@ -181,7 +183,7 @@ class Drain:
             case Up(link, most_bytes):
                 self._land(now)
                 self._link, self._most_bytes = link, most_bytes
-                self._resting_until = max(self._resting_until, now + self._settle_s)
+                self._settled_at = now + self._settle_s
                 for topic in self._denied:  # another start of the broker, perhaps other rights
                     if topic in self._lanes:
                         self._lanes[topic].again_at = now
@@ -202,7 +204,7 @@ class Drain:
         """What is due now, in order."""
         self._expire(now)
         sends: list[Order] = []
-        if self._link is not None and now >= self._resting_until:
+        if self._link is not None:
             for lane in self._ready(now):
                 sends += self._send(lane, now)
         done, self._done = self._done, []
@@ -213,7 +215,7 @@ class Drain:
         due = [] if self._next_expiry == float("inf") else [self._next_expiry]
         if self._link is not None:
             due += [
-                max(lane.again_at, self._resting_until)
+                self._due(lane)
                 for lane in self._lanes.values()
                 if lane.rows and lane.sent_at is None and not self._must_wait(lane)
             ]
@@ -246,9 +248,14 @@ class Drain:
         lanes = [
             lane
             for lane in self._lanes.values()
-            if lane.rows and lane.sent_at is None and now >= lane.again_at
+            if lane.rows and lane.sent_at is None and now >= self._due(lane)
         ]
         return sorted(lanes, key=lambda lane: lane.ended)
+
+    def _due(self, lane: _Lane) -> float:
+        """When its first row may be sent, as far as time goes."""
+        resting_until = min(self._away_until, lane.rows[0].since + RESTING_S)
+        return max(lane.again_at, self._settled_at, resting_until)
 
     def _must_wait(self, lane: _Lane) -> bool:
         """True while something else in flight keeps this lane back; its end wakes us."""
@@ -320,10 +327,10 @@ class Drain:
         """
         if not house.online:
             if self._house_seen or not house.kept:
-                self._resting_until = now + RESTING_S
+                self._away_until = now + AWAY_S
             return
         self._house_seen = True
-        self._resting_until = now + self._settle_s
+        self._away_until, self._settled_at = float("-inf"), now + self._settle_s
         for topic, lane in self._lanes.items():
             if topic not in self._denied and lane.held:
                 lane.held, lane.again_at = 0, now

@@ -104,8 +104,8 @@ def start(
         usage=usage_.start(kept.get("usage")),
     )
     state, orders = doing.start(state, now, settings, kept)
-    state, orders = _then(budget.count(state, (), now, settings), orders)
-    state, orders = _then(budget.hold(state, now, settings), orders)
+    state, orders = doing.then(budget.count(state, (), now, settings), orders)
+    state, orders = doing.then(budget.hold(state, now, settings), orders)
     link, more = link_.want(state.link, now.mono, settings.link)
     return _show(replace(state, link=link), (*orders, *more), ev.Tick(), now, settings)
 
@@ -204,19 +204,19 @@ def _heed(
             return doing.unmute(state, now)
         case ev.ChangeRequested():
             state, orders, event = doing.reconfigure(state, event)
-            return _then(_move(state, event, now, settings), orders)
+            return doing.then(_move(state, event, now, settings), orders)
         case ev.Asked(request):
             state, orders, left = doing.begin(state, request, now, settings)
     match left:
         case doing.Left.NOTHING:
             return state, orders
         case doing.Left.TALK:
-            return _then(_move(state, event, now, settings), orders)
+            return doing.then(_move(state, event, now, settings), orders)
         case doing.Left.TELL:
             presence = presence_.again(state.presence, now)
             return replace(state, presence=presence), orders
         case doing.Left.RESTART:
-            return _then(_stop(state, now, settings, cmd.START_AGAIN), orders)
+            return doing.then(_stop(state, now, settings, cmd.START_AGAIN), orders)
 
 
 def _stop(state: State, now: Instant, settings: Settings, code: int = 0) -> Step:
@@ -341,11 +341,6 @@ def _hush(state: State, now: Instant, settings: Settings) -> Step:
         return state, ()
     link, talk, orders = muting.hush(state.link, state.talk, now, settings.talk)
     return replace(state, link=link, talk=talk), orders
-
-
-def _then(step: Step, orders: tuple[cmd.Command, ...]) -> Step:
-    """``step`` after the ``orders`` that came before its own."""
-    return step[0], (*orders, *step[1])
 
 
 def _show(

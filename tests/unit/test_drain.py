@@ -145,8 +145,22 @@ def test_a_good_bye_that_is_heard_is_believed_at_once() -> None:
     stage.up()
     stage.tell(House(online=False))
     stage.accept(2)
-    assert not stage.wait(59)
+    assert not stage.wait(24)
     assert sent(stage.tell(House(online=True))) == [2]
+
+
+def test_whoever_else_reads_does_not_wait_long_for_a_home_assistant_that_is_away() -> None:
+    stage = Stage()
+    stage.up()
+    stage.tell(House(online=False))
+    stage.wait(60)
+    stage.accept(1)
+    assert not stage.wait(24), "it may be back any moment"
+    assert sent(stage.wait(1)) == [1]
+    stage.ack(1)
+    stage.wait(35)
+    stage.accept(2)
+    assert sent(stage.wait(0)) == [2], "it does not come back"
 
 
 def test_where_entities_are_announced_it_waits_until_they_are_heard() -> None:
