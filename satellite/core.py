@@ -21,7 +21,6 @@ from satellite.model import events as ev
 from satellite.model import ports
 from satellite.model import records as rec
 from satellite.model.audio import Instant
-from satellite.model.requests import Reply
 from satellite.wire import mqtt, realtime
 
 HEARTBEAT_S: Final = 1.0  # evidence is never judged later than this
@@ -164,16 +163,18 @@ class Core:
             case cmd.Replay(since, most, reply, id):
                 bus.replay(since, most, reply, id)
             case cmd.AnnounceOnline():
-                for message in (mqtt.status(base_topic, mqtt.ONLINE), *self._stale):
-                    bus.publish(message)
+                self._send_all((mqtt.status(base_topic, mqtt.ONLINE), *self._stale))
             case cmd.Answer(result, reply):
-                self._answer(result, reply)
+                self._send_all(mqtt.results(result, reply, base_topic))
             case cmd.AnnounceWake():
                 bus.publish(mqtt.wake(base_topic))
             case cmd.AnnounceEntities(settings):
                 self._stale = ()  # gone; Home Assistant warns of what is taken back twice
-                for message in self._wire.entities(settings):
-                    bus.publish(message)
+                self._send_all(self._wire.entities(settings))
+
+    def _send_all(self, messages: tuple[ports.Message, ...]) -> None:
+        for message in messages:
+            self._outside.bus.publish(message)
 
     def _send_to_server(self, order: cmd.LinkCommand) -> None:
         event_id = f"m{next(self._messages)}"
@@ -190,14 +191,6 @@ class Core:
         self._outside.bus.publish(
             mqtt.encode(record, wire.base_topic, retain_text=wire.retain_text)
         )
-
-    def _answer(self, result: rec.Result, reply: Reply | None) -> None:
-        base_topic = self._wire.base_topic
-        message = mqtt.encode(result, base_topic, retain_text=False)
-        self._outside.bus.publish(message)
-        own = mqtt.answer(message, reply, base_topic) if reply is not None else None
-        if own is not None:
-            self._outside.bus.publish(own)
 
     def _log_error(self, error: ev.ServerError) -> None:
         """The first of a kind is a warning; without the server's words, which may quote ours."""

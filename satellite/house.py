@@ -63,22 +63,18 @@ class House:
             self._post_patiently(ev.Asked(read))
             return
         self._asked, taken = self._asked.take(self._clock())
-        if not taken:
-            self.limited += 1
-        elif isinstance(read, Refused):
-            self._post(ev.Misasked(read))
-        else:
-            self._post(ev.Asked(read))
+        self._hand_on(ev.Misasked(read) if isinstance(read, Refused) else ev.Asked(read), taken)
 
     def _hear_tool(self, message: Incoming) -> None:
         read = requests.read_tool_result(message.payload, retained=message.retain)
         self._told, taken = self._told.take(self._clock())
-        if not taken:
-            self.limited += 1
-        elif isinstance(read, Refused):
-            self._post(ev.Misasked(read))
+        self._hand_on(ev.Misasked(read) if isinstance(read, Refused) else read, taken)
+
+    def _hand_on(self, event: ev.Event, taken: bool) -> None:
+        if taken:
+            self._post(event)
         else:
-            self._post(read)
+            self.limited += 1
 
 
 def _is_urgent(request: Request) -> bool:

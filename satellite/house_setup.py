@@ -33,7 +33,6 @@ def about(config: Config) -> discovery.About:
         voices=realtime.row.voices,
         languages=models.LANGUAGES,
         activations=hearing_setup.activations(),
-        wakes="wake_word" in hearing_setup.activations(),
         refused=frozenset((*config.commands.refuse, *_fixed(config))),
         answers=answers,
         speaks=answers and realtime.output == "audio" and not config.audio.output.silent,

@@ -49,7 +49,6 @@ def about(mode: discovery.Mode, name: str = NAME) -> discovery.About:
         voices=("cedar", "marin"),
         languages=("de", "en"),
         activations=("open_mic", "wake_word", "push_to_talk"),
-        wakes=True,
     )
 
 

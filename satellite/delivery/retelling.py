@@ -70,7 +70,7 @@ class Retelling:
         """All is told and acknowledged."""
         return self._over and not self.flying
 
-    def results(self, wall: float) -> list[Message]:
+    def results(self, wall: float) -> tuple[Message, ...]:
         """The last word: on the topic for all, and where the requester waits."""
         error = None
         if self._refused:
@@ -85,14 +85,12 @@ class Retelling:
 
     def end(
         self, status: Literal["done", "failed"], error: str | None, wall: float
-    ) -> list[Message]:
+    ) -> tuple[Message, ...]:
         """The last word where there is nothing to tell."""
         result = rec.Result(
             cmd="replay", id=self.ask.id, status=status, error=error, ts=timestamp(wall)
         )
-        message = mqtt.encode(result, self.base_topic, retain_text=False)
-        own = self.ask.reply and mqtt.answer(message, self.ask.reply, self.base_topic)
-        return [message, own] if own else [message]
+        return mqtt.results(result, self.ask.reply, self.base_topic)
 
     @property
     def _most(self) -> int:

@@ -10,6 +10,7 @@ Rule 4: whatever waits ends by a deadline, by what it waits for, or with the sat
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -130,6 +131,21 @@ def end(
     return _answer(replace(asked, waiting=waiting), request, status, now, error)
 
 
+def end_all(
+    asked: Asked,
+    requests: Iterable[Request],
+    status: Status,
+    now: Instant,
+    error: str | None = None,
+) -> Step:
+    """The same last answer for each."""
+    orders: tuple[cmd.Command, ...] = ()
+    for request in requests:
+        asked, more = end(asked, request, status, now, error)
+        orders = (*orders, *more)
+    return asked, orders
+
+
 def waits(asked: Asked, request: Request) -> bool:
     """True until its last answer."""
     return any(each.request is request for each in asked.waiting)
@@ -149,25 +165,15 @@ def deadline(asked: Asked) -> float | None:
 
 def stop(asked: Asked, now: Instant) -> Step:
     """The satellite ends, and with it all that waits."""
-    return _end_all(asked, tuple(each.request for each in asked.waiting), now)
+    requests = tuple(each.request for each in asked.waiting)
+    return end_all(asked, requests, "cancelled", now, "the satellite ends")
 
 
 def _make_room(asked: Asked, now: Instant) -> Step:
     """The oldest give way where too many wait."""
     surplus = asked.waiting[: max(0, len(asked.waiting) + 1 - MOST_WAITING)]
-    orders: tuple[cmd.Command, ...] = ()
-    for each in surplus:
-        asked, more = end(asked, each.request, "failed", now, "too many others wait")
-        orders = (*orders, *more)
-    return asked, orders
-
-
-def _end_all(asked: Asked, requests: tuple[Request, ...], now: Instant) -> Step:
-    orders: tuple[cmd.Command, ...] = ()
-    for request in requests:
-        asked, more = end(asked, request, "cancelled", now, "the satellite ends")
-        orders = (*orders, *more)
-    return asked, orders
+    requests = tuple(each.request for each in surplus)
+    return end_all(asked, requests, "failed", now, "too many others wait")
 
 
 def count_limited(asked: Asked, tick: ev.Tick, now: Instant) -> Step:

@@ -36,9 +36,15 @@ def step(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> S
     talk, orders = _decide(talk, event, now, settings)
     waits = speaks_untold(talk, settings)
     talk, called = (talk, ()) if waits else calling.finish(talk, now.mono)
+    talk, following = conclude(talk, now, settings)
+    return talk, (*orders, *called, *following)
+
+
+def conclude(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
+    """What follows from the state as it is now: what is published, what our threads must do."""
     talk, published = settle(talk, now, settings)
     talk, steering = steer(talk, now.mono, settings)
-    return talk, (*orders, *called, *published, *steering)
+    return talk, (*published, *steering)
 
 
 def _decide(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> Step:

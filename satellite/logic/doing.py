@@ -168,17 +168,16 @@ def _set(state: State, request: Request, order: req.Set, now: Instant, settings:
     why = chosen_.why_not(order, settings.link.session, settings.chosen)
     if why is not None:
         return _end(state, request, "rejected", now, why)
-    others = [
+    others = (
         each.request
         for each in state.asked.waiting
         if isinstance(each.request.order, req.Set)
         and each.request.order.setting == order.setting
         and each.request is not request
-    ]
-    ended: tuple[cmd.Command, ...] = ()
-    for other in others:
-        state, more = _end(state, other, "cancelled", now, "another value was asked for")
-        ended = (*ended, *more)
+    )
+    why = "another value was asked for"
+    asked, ended = asked_.end_all(state.asked, others, "cancelled", now, why)
+    state = replace(state, asked=asked)
     chosen, orders = chosen_.choose(state.chosen, order)
     state, orders = replace(state, chosen=chosen), (*ended, *orders)
     if order.setting not in chosen_.OF_SESSION:
@@ -333,12 +332,10 @@ def _end_all(
     error: str | None = None,
     but: Request | None = None,
 ) -> Step:
-    orders: tuple[cmd.Command, ...] = ()
-    for each in state.asked.waiting:
-        if isinstance(each.request.order, kind) and each.request is not but:
-            state, more = _end(state, each.request, status, now, error)
-            orders = (*orders, *more)
-    return state, orders
+    waiting = (each.request for each in state.asked.waiting)
+    those = (one for one in waiting if isinstance(one.order, kind) and one is not but)
+    asked, orders = asked_.end_all(state.asked, those, status, now, error)
+    return replace(state, asked=asked), orders
 
 
 def then(step: Step, orders: tuple[cmd.Command, ...]) -> Step:

@@ -45,6 +45,11 @@ BAD_PAYLOAD: Final = 0x99
 Fate = Literal["delivered", "expired", "lost"]
 
 
+def packet_bytes(topic: str, size: int) -> int:
+    """How long the PUBLISH of a payload of ``size`` bytes may become."""
+    return size + len(topic.encode()) + PROPERTIES
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One message as the drain sees it. ``since`` and ``deadline`` are monotonic seconds."""
@@ -55,6 +60,11 @@ class Row:
     since: float
     deadline: float | None = None
     retain: bool = False
+
+    @property
+    def packet_bytes(self) -> int:
+        """How long its PUBLISH may become."""
+        return packet_bytes(self.topic, self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,12 +278,12 @@ class Drain:
             if self._must_wait(lane):
                 return []
             row = lane.rows[0]
-            if self._most_bytes is None or self._packet(row) <= self._most_bytes:
+            if self._most_bytes is None or row.packet_bytes <= self._most_bytes:
                 lane.sent_at = now
                 assert self._link is not None
                 life = None if row.deadline is None else max(1, round(row.deadline - now))
                 return [Send(self._link, row.seq, life)]
-            why = f"{self._packet(row)} bytes are more than the broker takes ({self._most_bytes})"
+            why = f"{row.packet_bytes} bytes are more than the broker takes ({self._most_bytes})"
             self._finish(lane, "lost", why)
         return []
 
@@ -286,7 +296,11 @@ class Drain:
         if code < REFUSED or code in {TOO_LARGE, QUOTA, BAD_PAYLOAD}:
             self._deny(row.topic, denied=False)
         if code in {TOO_LARGE, BAD_PAYLOAD}:
-            self._finish(lane, "lost", f"the broker does not take {self._packet(row)} bytes of it")
+            self._finish(
+                lane,
+                "lost",
+                f"the broker does not take {row.packet_bytes} bytes of it",
+            )
         elif code == QUOTA or (code == NO_SUBSCRIBERS and not row.retain):
             lane.again_at = now + HOLDS_S[min(lane.held, len(HOLDS_S) - 1)]
             lane.held += 1
@@ -375,7 +389,3 @@ class Drain:
         lane = min(idle, key=lambda lane: lane.rows[0].seq)
         self._finish(lane, "lost", "too much waits")
         return True
-
-    @staticmethod
-    def _packet(row: Row) -> int:
-        return row.size + len(row.topic.encode()) + PROPERTIES

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from satellite.logic import link as link_
 from satellite.logic.clock import Clock
-from satellite.logic.conversation import settle, steer
+from satellite.logic.conversation import conclude, settle
+from satellite.logic.link import Link
 from satellite.logic.talk import Step, Talk, TalkSettings, begin, put
 from satellite.logic.turn import abandon, cut_short, fail_answer
 from satellite.model import commands as cmd
@@ -35,6 +37,18 @@ def give_up_utterance(
     return settle(talk, now, settings)
 
 
+def give_up_waiting(
+    link: Link, talk: Talk, utterance: int, reason: str, now: Instant, settings: TalkSettings
+) -> tuple[Link, Talk, tuple[cmd.Command, ...]]:
+    """No session will hear what waits of an utterance; the silence after its words is no news."""
+    told = utterance == talk.given_up and not link_.holds_speech(link, utterance)
+    link = link_.drop_utterance(link, utterance)
+    if told:
+        return link, talk, ()
+    talk, orders = give_up_utterance(talk, utterance, reason, now, settings)
+    return link, talk, orders
+
+
 def lose_session(talk: Talk, reason: str, now: Instant, settings: TalkSettings) -> Step:
     """The session is gone: end every turn with a reason; what was received is still played.
 
@@ -51,9 +65,8 @@ def lose_session(talk: Talk, reason: str, now: Instant, settings: TalkSettings) 
             lost = replace(lost, answer=fail_answer(lost.answer, reason, now.mono))
         talk = put(talk, lost)
     talk = replace(talk, clock=Clock(), ran=(), past=(), early=None, reset_s=0.0, uncommitted_ms=0)
-    talk, published = settle(talk, now, settings)
-    talk, steering = steer(talk, now.mono, settings)
-    return talk, (*orders, *published, *steering)
+    talk, following = conclude(talk, now, settings)
+    return talk, (*orders, *following)
 
 
 def stop(talk: Talk, now: Instant, settings: TalkSettings) -> Step:

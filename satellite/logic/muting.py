@@ -37,11 +37,8 @@ def _forget_waiting(link: Link, talk: Talk, now: Instant, settings: TalkSettings
     """Give up each utterance that waits for a session."""
     orders: tuple[cmd.Command, ...] = ()
     for utterance in dict.fromkeys(waiting.utterance for waiting in link.backlog):
-        told = utterance == talk.given_up and not link_.holds_speech(link, utterance)
-        link = link_.drop_utterance(link, utterance)
-        if not told:
-            talk, more = endings.give_up_utterance(talk, utterance, user.MUTED, now, settings)
-            orders = (*orders, *more)
+        link, talk, more = endings.give_up_waiting(link, talk, utterance, user.MUTED, now, settings)
+        orders = (*orders, *more)
     return link, talk, orders
 
 
@@ -52,6 +49,5 @@ def _forget_sentence(link: Link, talk: Talk, now: Instant, settings: TalkSetting
     for order in forgotten:
         link, more = link_.end_utterance(link, talk.utterances, order)
         orders = (*orders, *more)
-    talk, published = conversation.settle(talk, now, settings)
-    talk, steering = conversation.steer(talk, now.mono, settings)
-    return link, talk, (*orders, *published, *steering)
+    talk, following = conversation.conclude(talk, now, settings)
+    return link, talk, (*orders, *following)

@@ -302,12 +302,11 @@ def _give_up_stale(state: State, now: Instant, settings: Settings) -> Step:
     utterance = link_.stale_utterance(state.link, now.mono)
     if utterance is None:
         return state, ()
-    link = link_.drop_utterance(state.link, utterance)
-    if utterance == state.talk.given_up and not link_.holds_speech(state.link, utterance):
-        return replace(state, link=link), ()  # the silence after its words
     refusal = state.link.refusal
     reason = refusal.code if refusal is not None else "no_session"
-    talk, orders = endings.give_up_utterance(state.talk, utterance, reason, now, settings.talk)
+    link, talk, orders = endings.give_up_waiting(
+        state.link, state.talk, utterance, reason, now, settings.talk
+    )
     return replace(state, link=link, talk=talk), orders
 
 
@@ -324,9 +323,8 @@ def _speak(state: State, now: Instant, settings: Settings) -> Step:
         link, orders = link_.want(link, now.mono, settings.link) if not never else (link, ())
         return replace(state, link=link, talk=talk), orders
     talk, orders = speech.advance(talk, now.mono, settings.talk)
-    talk, published = conversation.settle(talk, now, settings.talk)
-    talk, steering = conversation.steer(talk, now.mono, settings.talk)
-    return replace(state, talk=talk), (*orders, *published, *steering)
+    talk, following = conversation.conclude(talk, now, settings.talk)
+    return replace(state, talk=talk), (*orders, *following)
 
 
 def _wake(state: State, now: Instant, settings: Settings) -> Step:

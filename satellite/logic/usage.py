@@ -173,7 +173,9 @@ def _look(usage: Usage, now: Instant, settings: UsageSettings) -> Usage:
     month = _turned(ledger.month, label[:7], passed, MONTH_S, jumped=jumped)
     if label > ledger.day.label:
         ledger = replace(ledger, turns=0, tokens=0, sent_s=0.0)
-    return replace(usage, ledger=replace(ledger, day=day, month=month), looked=now)
+    if (day, month) != (ledger.day, ledger.month):
+        ledger = replace(ledger, day=day, month=month)
+    return replace(usage, ledger=ledger, looked=now)
 
 
 def _turned(period: Period, label: str, passed: float, lasts_s: float, *, jumped: bool) -> Period:

@@ -52,7 +52,6 @@ class About:
     activations: tuple[Activation, ...] = ("open_mic",)
     answers: bool = True
     speaks: bool = True
-    wakes: bool = False
     refused: frozenset[str] = frozenset()
     retain_text: bool = False
 
@@ -364,7 +363,7 @@ def _health(about: About) -> Iterator[Entity]:
 
 
 def _wake(about: About) -> Iterator[Entity]:
-    if about.wakes:
+    if "wake_word" in about.activations:
         trigger = {
             "automation_type": "trigger",
             "topic": f"{about.base_topic}/wake",
@@ -393,6 +392,8 @@ _NOTHING_SET: Final = rec.Settings(
 )
 _PLATFORMS: Final[dict[str, str]] = {
     suffix: entity["platform"]
-    for suffix, entity in _entities(About("x", "x", wakes=True), _NOTHING_SET).items()
+    for suffix, entity in _entities(
+        About("x", "x", activations=("wake_word",)), _NOTHING_SET
+    ).items()
 }
 """Every entity that some configuration has. One that no version has any more stays in here."""

@@ -109,6 +109,13 @@ def wake(base_topic: str) -> Message:
     return _plain("wake", base_topic, WAKE)
 
 
+def results(result: rec.Result, reply: Reply | None, base_topic: str) -> tuple[Message, ...]:
+    """What became of a request: for all, and for the one who asked."""
+    message = encode(result, base_topic, retain_text=False)
+    own = answer(message, reply, base_topic) if reply is not None else None
+    return (message,) if own is None else (message, own)
+
+
 def answer(result: Message, reply: Reply, base_topic: str) -> Message | None:
     """The same result for the one who asked, where they wait for it.
 

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from satellite.model import events as ev
 from satellite.model.requests import Refused, Reply, Request
+from satellite.wire import mqtt
 from satellite.wire.verbs import DOES, VERBS, Id, WrongError
 
 LONGEST_PAYLOAD: Final = 16_384  # bytes; home-assistant-mqtt.md 3.2
@@ -94,9 +95,8 @@ def schemas() -> dict[str, dict[str, Any]]:
     kinds: dict[str, type[msgspec.Struct]] = {f"cmd/{n}": verb.form for n, verb in VERBS.items()}
     made = {}
     for name, kind in {**kinds, "tool/result": ToolResultForm}.items():
-        dialect = "https://json-schema.org/draft/2020-12/schema"
         title = f"{name}, version 1"
-        made[name] = {"$schema": dialect, **msgspec.json.schema(kind), "title": title}
+        made[name] = {"$schema": mqtt.DIALECT, **msgspec.json.schema(kind), "title": title}
     return made
 
 

@@ -23,7 +23,6 @@ ABOUT = About(
     voices=("cedar", "marin"),
     languages=("de", "en"),
     activations=("open_mic", "wake_word", "push_to_talk"),
-    wakes=True,
 )
 NOW = rec.Settings(
     muted=False,
@@ -146,7 +145,12 @@ def test_older_home_assistants_are_told_of_each_entity_by_itself() -> None:
 
 
 def test_what_this_configuration_has_not_is_taken_back_by_name() -> None:
-    less = replace(ABOUT, wakes=False, answers=False, refused=frozenset({"restart"}))
+    less = replace(
+        ABOUT,
+        activations=("open_mic", "push_to_talk"),
+        answers=False,
+        refused=frozenset({"restart"}),
+    )
     found = entities(less)
     gone = {"wake", "response", "last_response", "ask", "voice", "restart"}
     for suffix in gone:

@@ -220,7 +220,7 @@ class Connection:
 
     def _publish(self, outgoing: Outgoing) -> None:
         message = outgoing.message
-        size = len(message.payload) + len(message.topic.encode()) + drain.PROPERTIES
+        size = drain.packet_bytes(message.topic, len(message.payload))
         if self._most_bytes is not None and size > self._most_bytes:
             self._tell_long(message.topic, size)
             if outgoing.link is not None:
