@@ -16,6 +16,10 @@ what to do. No text holds a key, a transcript or an instruction.
 
 from __future__ import annotations
 
+from typing import Literal
+
+Why = Literal["missing", "stalled", "busy"]
+
 
 class SatelliteError(Exception):
     """Base of all errors that carry a sentence for a person."""
@@ -46,7 +50,14 @@ class StoreError(SatelliteError):
 
 
 class DeviceError(SatelliteError):
-    """A sound device could not be opened or stopped working."""
+    """A sound device could not be opened or stopped working.
+
+    ``why``: it is not there, gives or takes nothing any more, or another program has it.
+    """
+
+    def __init__(self, sentence: str, why: Why = "missing") -> None:
+        self.why: Why = why
+        super().__init__(sentence)
 
 
 class RecordingError(SatelliteError):

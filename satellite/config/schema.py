@@ -15,8 +15,9 @@ from typing import Any, Final, Literal
 
 from satellite.config.session_keys import Realtime
 from satellite.config.setting import Setting, is_loopback, says, setting
+from satellite.model.commands import Chime
 from satellite.model.requests import Verb
-from satellite.model.session import Activation
+from satellite.model.session import Activation, Duplex
 
 MQTT_PORT: Final = 1883  # IANA, plain
 MQTT_TLS_PORT: Final = 8883  # IANA, secure-mqtt
@@ -27,6 +28,13 @@ class AudioInput:
     """Where sound comes from."""
 
     device: str = setting("default", "Microphone, by name; default is the one of the sound system.")
+    channel: int | None = setting(
+        None,
+        "Which channel of a microphone with several to hear, from 1 on; null lets the sound system"
+        " mix them, and takes the first where it does not.",
+        low=1,
+        high=32,
+    )
     file: tuple[str, ...] = setting(
         (),
         "A recording, or a list of recordings, to hear in place of a microphone, in real time.",
@@ -50,6 +58,11 @@ class AudioOutput:
         path="write",
     )
     volume: int = setting(60, "Loudness of answers in percent.", low=0, high=100)
+    chimes: tuple[Chime, ...] = setting(
+        ("woke", "message", "failed"),
+        "Short sounds: woke after a wake word, message before something said over MQTT, failed"
+        " where a request cannot be answered; [] for none.",
+    )
 
     @property
     def silent(self) -> bool:
@@ -65,9 +78,10 @@ class Audio:
         default_factory=AudioInput, metadata=says("What the satellite hears.")
     )
     output: AudioOutput = field(default_factory=AudioOutput, metadata=says("Where it speaks."))
-    duplex: Literal["half", "full"] = setting(
+    duplex: Duplex = setting(
         "half",
-        "half does not listen while it speaks; full does, and needs a headset, or it hears itself.",
+        "half does not listen while it speaks; full does, and needs a headset, or it hears itself;"
+        " cancel takes its own voice out of what it hears, and needs the extra echo.",
     )
 
 

@@ -232,7 +232,28 @@ class SetVolume:
     percent: int
 
 
-PlaybackCommand = Play | EndPlay | FlushPlayout | SetVolume
+@dataclass(frozen=True, slots=True)
+class PausePlayout:
+    """Stop at once and keep the rest, from the first sample that was not heard; or go on.
+
+    A pause outlasts a flush and the end of a response: it is ended by order only.
+    """
+
+    on: bool
+
+
+Chime = Literal["woke", "message", "failed"]
+"""Short sounds of our own: go on, a message follows, it cannot be answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayChime:
+    """Play a short sound: now where nothing plays, else before the next response."""
+
+    chime: Chime
+
+
+PlaybackCommand = Play | EndPlay | FlushPlayout | SetVolume | PausePlayout | PlayChime
 
 
 # --- to the tools --------------------------------------------------------------------------------

@@ -27,7 +27,8 @@ class Source(Protocol):
     def read(self, samples: int) -> bytes:
         """Block until ``samples`` samples were captured; return them as PCM of model.audio.
 
-        Raises DeviceError when the device is gone; then close() and open() again.
+        Raises DeviceError when the device is gone or gives nothing any more; then close() and
+        open() again.
         """
 
     def close(self) -> None:
@@ -50,11 +51,14 @@ class Sink(Protocol):
     def write(self, pcm: bytes) -> None:
         """Play; blocks for about the sound's length once the device's buffer is full.
 
-        Raises DeviceError when the device is gone.
+        Raises DeviceError when the device is gone or takes nothing any more.
         """
 
     def delay_s(self) -> float:
-        """Seconds between a sample's write and its sound."""
+        """Seconds of sound that were written and have not sounded."""
+
+    def drop(self) -> None:
+        """Give the device back at once; what has not sounded never will. Safe as close is."""
 
     def close(self) -> None:
         """Play out what was written, then give the device back. Safe after any error, and twice."""
@@ -65,6 +69,16 @@ class Judge(Protocol):
 
     def __call__(self, frame: bytes) -> bool:
         """``frame``: one frame of PCM of model.audio."""
+
+
+class Canceller(Protocol):
+    """Takes the assistant's own voice out of what the microphone hears, frame by frame."""
+
+    def clean(self, near: bytes, far: bytes) -> bytes:
+        """One frame each of model.audio: what was heard, and what went to the speaker meanwhile.
+
+        Returns one frame: what was heard of everything else, up to 10 ms late.
+        """
 
 
 class Waker(Protocol):

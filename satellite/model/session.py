@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 Kind = Literal["realtime", "transcription"]  # the protocol's words for a session's type
 Activation = Literal["open_mic", "wake_word", "push_to_talk"]  # what opens the gate
+Duplex = Literal["half", "full", "cancel"]  # what is heard while the assistant speaks
 Format = Literal["pcm", "pcmu", "pcma"]  # 24 kHz linear, or 8 kHz G.711 of either law
 
 QUOTE: Final = 12

@@ -14,7 +14,8 @@ import pytest
 from audio_types import MakeCard, Use
 from virtual_card import VirtualCard
 
-from satellite.adapters.portaudio import PAD_MS, MicSource
+from satellite.adapters.portaudio import MicSource
+from satellite.adapters.portaudio.loudspeaker import PAD_MS
 from satellite.adapters.resampler import Resampler
 from satellite.errors import DeviceError, SetupError
 from satellite.model.audio import silence

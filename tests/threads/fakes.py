@@ -85,6 +85,10 @@ class ScriptedSink:
         assert self._open, "asked while closed"
         return self._delay_s
 
+    def drop(self) -> None:
+        self._open = False
+        self.log.append("drop")
+
     def close(self) -> None:
         self._open = False
         self.log.append("close")

@@ -38,6 +38,10 @@ class _Playhead:
         """Seconds of sound that were taken and have not sounded."""
         return max(0.0, self._silent_at - self._clock())
 
+    def clear(self) -> None:
+        """Nothing more sounds."""
+        self._silent_at = 0.0
+
     def drain(self) -> None:
         """Block until all has sounded."""
         self._wait(self.left_s())
@@ -68,6 +72,10 @@ class NullSink:
     def delay_s(self) -> float:
         """Seconds until what was written last has sounded; at most BUFFER_S after a write."""
         return self._playhead.left_s()
+
+    def drop(self) -> None:
+        """Nobody heard the rest."""
+        self._playhead.clear()
 
     def close(self) -> None:
         """Block until all has sounded."""
@@ -116,6 +124,11 @@ class RecordingSink:
     def delay_s(self) -> float:
         """Seconds until what was written last has sounded; at most BUFFER_S after a write."""
         return self._playhead.left_s()
+
+    def drop(self) -> None:
+        """Complete the file at once."""
+        self._playhead.clear()
+        self.close()
 
     def close(self) -> None:
         """Block until all has sounded, then complete the file. Never raises."""

@@ -15,6 +15,7 @@ from satellite.model.events.devices import (
     MicClosed,
     MicLost,
     MicReady,
+    MicSignal,
     PlayoutDrained,
     PlayoutFlushed,
     PlayoutStarted,
@@ -67,6 +68,7 @@ Event = (
     | GateClosed
     | MicReady
     | MicLost
+    | MicSignal
     | RecordingEnded
     | MicClosed
     | Woke
@@ -111,6 +113,7 @@ __all__ = [
     "MicClosed",
     "MicLost",
     "MicReady",
+    "MicSignal",
     "Misasked",
     "OutboxNoted",
     "PlayoutDrained",

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
+
+from satellite.errors import Why
+
+Signal = Literal["good", "silent", "faint", "clipping", "stuck"]
+"""What a microphone that delivers sound delivers: exact zeros, hardly more than that, sound beyond
+its range, or the same again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,14 @@ class MicLost:
     """The microphone cannot be opened or stopped; the capture thread goes on trying."""
 
     detail: str
+    why: Why = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class MicSignal:
+    """What the microphone delivers is something else from now on; ``good`` after each MicReady."""
+
+    signal: Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +93,15 @@ class PlayoutStarted:
 
 @dataclass(frozen=True, slots=True)
 class PlayoutDrained:
-    """Every sample of a response was played; or, not ``heard``, lost for want of a speaker."""
+    """Every sample of a response was played; or, not ``heard``, lost for want of a speaker.
+
+    Then ``played_ms`` of item ``item_id``, and all before it, had been heard.
+    """
 
     response_id: str
     heard: bool = True
+    item_id: str = ""
+    played_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +124,4 @@ class SpeakerLost:
     """The speaker cannot be opened or stopped; answers are still published."""
 
     detail: str
+    why: Why = "missing"

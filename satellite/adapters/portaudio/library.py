@@ -1,0 +1,70 @@
+"""PortAudio itself: begun without a word, and what its errors mean.
+
+A PyAudio object sees the devices of the moment at which it was made, unless another one lives then:
+PortAudio counts its users and looks around for the first only. So nothing is kept between close
+and open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any, Final
+
+from satellite.errors import SetupError
+
+# PortAudio's initialise, open, close and terminate share tables and counters without a lock of
+# their own; two threads in them at once corrupt these. read and write do not, and would wait for
+# each other behind a lock: it must never be held around them.
+LIFECYCLE: Final = threading.Lock()
+
+_ALSA_HANDLER: Final = ctypes.CFUNCTYPE(
+    None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
+)
+# ALSA keeps the address only: without this reference the function would be freed under it.
+_SILENT: Final = _ALSA_HANDLER(lambda *_: None)
+
+_PROBLEMS: Final = {  # PortAudio's error numbers that a person can act on
+    -9985: "is in use by another program; stop that program",
+    -9993: "cannot be opened together with another device",
+    -9996: "cannot be used that way",
+    -9998: "cannot do mono",
+}
+
+
+def initialise() -> Any:
+    """A new PyAudio object, without a word on stderr. Hold LIFECYCLE. Raises SetupError."""
+    try:
+        import pyaudio
+    except ImportError as exc:
+        raise SetupError(
+            f"PyAudio cannot be loaded ({exc}); run: sudo apt install libportaudio2"
+        ) from exc
+    os.environ.setdefault("JACK_NO_START_SERVER", "1")
+    with contextlib.suppress(OSError, AttributeError):  # not with every sound layer
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_SILENT)
+    with _stderr_closed():
+        return pyaudio.PyAudio()
+
+
+def reason(exc: Exception) -> str:
+    """PortAudio's reason in words. Its errors are (number, text), or (text, number)."""
+    number = next((arg for arg in exc.args if isinstance(arg, int)), 0)
+    text = next((arg for arg in exc.args if isinstance(arg, str)), "no reason given")
+    return _PROBLEMS.get(number, f"{text}, PortAudio {number}")
+
+
+@contextlib.contextmanager
+def _stderr_closed() -> Iterator[None]:
+    """JACK writes to descriptor 2 itself. A line of another thread in these 4 ms is lost."""
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
