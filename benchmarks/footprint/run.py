@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "audio"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from virtual_card import VirtualCard
 

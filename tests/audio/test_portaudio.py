@@ -68,10 +68,10 @@ def test_a_device_that_stalls_is_heard_again(card: VirtualCard, use: Use) -> Non
     card.feed(sound)
     while card.unheard() > len(sound) // 2:
         time.sleep(0.005)
-    card.stalled.set()
+    card.stall(True)
     with pytest.raises(subprocess.TimeoutExpired):
         user.wait(0.6)
-    card.stalled.clear()
+    card.stall(False)
     assert sound in finished(user)
 
 

@@ -1,8 +1,8 @@
 """A sound card without hardware, daemon or root: ALSA's own plugins over two named pipes.
 
 What the test feeds is what PortAudio captures, sample for sample, and what PortAudio plays can be
-read, sample for sample. The card's thread is its clock: it moves one period at a time, in real
-time, and stands still when told to.
+read, sample for sample. The card's thread is its clock (card_pipes.py), and stands still when told
+to.
 
     card = VirtualCard(tmp_path)
     subprocess.Popen(..., env={**os.environ, **card.env})
@@ -16,28 +16,20 @@ What ALSA does and this file has to live with:
 
 1. ALSA's ``file`` plugin fills a short read from a pipe with silence. So a period is written as a
    whole, and never more at once than a pipe takes atomically (4096 bytes).
-2. PortAudio opens and closes a device several times to find out what it can do. The card holds
-   both ends of each pipe open, so that none of it ends a pipe.
-3. A pipe of 64 KiB would hold 1.4 s of sound. It is cut down to one page.
-4. PortAudio 19.6 aborts the process when ALSA's configuration names devices other than
+2. PortAudio opens and closes a device several times to find out what it can do.
+3. PortAudio 19.6 aborts the process when ALSA's configuration names devices other than
    ``default`` only, or none. So one is always called ``default``.
-
-Nothing is ever lost: while nobody reads, or a busy machine reads late, what was fed waits.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import threading
-import time
 from pathlib import Path
 from typing import Final
 
+from card_pipes import SAMPLE_BYTES, CardPipes, Room, dead_room
+
 RATE: Final = 24_000
-SAMPLE_BYTES: Final = 2
 PERIOD_MS: Final = 40  # as satellite.adapters.portaudio asks for
-PIPE_BYTES: Final = 4096  # the least that Linux gives
 
 # Replaces ALSA's whole configuration: no other device, no plugin that probes, no noise.
 _DEFAULTS: Final = """
@@ -87,11 +79,13 @@ class VirtualCard:
         names: tuple[str, ...] = ("Virtual Card",),
         rate: int = RATE,
         plug: bool = False,
+        room: Room = dead_room,
     ) -> None:
-        self._period_bytes = rate * PERIOD_MS // 1000 * SAMPLE_BYTES
-        assert self._period_bytes <= PIPE_BYTES
-        self._mic = _pipe(folder / "mic")
-        self._speaker = _pipe(folder / "speaker")
+        period = rate * PERIOD_MS // 1000 * SAMPLE_BYTES
+        self._pipes = CardPipes(
+            folder, period_ms=PERIOD_MS, mic_bytes=period, speaker_bytes=period, room=room
+        )
+        self._pipes.plug_mic()
         plain = names if plug else (*names, "default")
         config = _DEFAULTS + "".join(_DEVICE.format(name=name, folder=folder) for name in plain)
         config += _PLUG.format(name=names[0], rate=rate) if plug else ""
@@ -101,71 +95,34 @@ class VirtualCard:
             "ALSA_CONFIG_DIR": str(folder),
             "JACK_NO_START_SERVER": "1",
         }
-        self.stalled = threading.Event()
-        self._fed = bytearray()
-        self._played = bytearray()
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._clock = threading.Thread(target=self._run, name="virtual card", daemon=True)
 
     def start(self) -> None:
         """Let time run: silence is captured until something is fed."""
-        self._clock.start()
+        self._pipes.start()
+
+    def stall(self, on: bool, *, mic: bool = True, speaker: bool = True) -> None:
+        """Let both directions, or one of them, stand still, or go on."""
+        for wanted, stalled in (
+            (mic, self._pipes.mic_stalled),
+            (speaker, self._pipes.speaker_stalled),
+        ):
+            if wanted and on:
+                stalled.set()
+            elif wanted:
+                stalled.clear()
 
     def feed(self, pcm: bytes) -> None:
         """Let ``pcm`` (s16le mono at the card's rate) be captured after what was fed before."""
-        with self._lock:
-            self._fed += pcm
+        self._pipes.feed(pcm)
 
     def unheard(self) -> int:
         """Bytes that were fed and not captured yet."""
-        with self._lock:
-            return len(self._fed)
+        return self._pipes.unheard()
 
     def played(self) -> bytes:
         """All that was played so far, silence included."""
-        with self._lock:
-            return bytes(self._played)
+        return self._pipes.played()
 
     def close(self) -> None:
         """Stop the clock and give the pipes back."""
-        self._stop.set()
-        if self._clock.ident is not None:
-            self._clock.join(5)
-        os.close(self._mic)
-        os.close(self._speaker)
-
-    def _run(self) -> None:
-        due = time.monotonic()
-        while not self._stop.is_set():
-            due += PERIOD_MS / 1000
-            self._stop.wait(max(0.0, due - time.monotonic()))
-            if self.stalled.is_set():
-                continue
-            self._play()
-            self._capture()
-
-    def _play(self) -> None:
-        try:
-            taken = os.read(self._speaker, self._period_bytes)
-        except BlockingIOError:
-            return
-        with self._lock:
-            self._played += taken
-
-    def _capture(self) -> None:
-        with self._lock:
-            period = bytes(self._fed[: self._period_bytes])
-        try:
-            os.write(self._mic, period.ljust(self._period_bytes, b"\0"))
-        except BlockingIOError:
-            return
-        with self._lock:
-            del self._fed[: len(period)]
-
-
-def _pipe(path: Path) -> int:
-    os.mkfifo(path)
-    descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    return descriptor
+        self._pipes.close()
