@@ -5,13 +5,16 @@ what is to be captured into the other. Nothing that was fed is ever lost: while 
 busy machine reads late, it waits.
 
 The card holds both ends of each pipe open, so that no program that opens and closes a device ends
-a pipe, and cuts each pipe down to a page or two: 64 KiB would hold 1.4 s of sound.
+a pipe, and cuts each pipe down to a page or two: 64 KiB would hold 1.4 s of sound. A period for the
+microphone is written as a whole or not at all: nobody ever reads a part of one and silence after.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import sys
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 SAMPLE_BYTES: Final = 2
-PIPE_BYTES: Final = 4096  # the least that Linux gives, and what it takes as a whole
+PAGE: Final = 4096  # the least that Linux gives a pipe, and what it takes as a whole
 
 Room = Callable[[bytes, bytes], bytes]  # (fed, played) -> captured, one period each, mono
 
@@ -47,7 +50,6 @@ class CardPipes:
         speaker_pages: int = 1,
         room: Room = dead_room,
     ) -> None:
-        assert mic_bytes <= PIPE_BYTES, "a period is written as a whole"
         self._period_s = period_ms / 1000
         self._mic_bytes, self._speaker_bytes = mic_bytes, speaker_bytes
         self.room = room
@@ -68,7 +70,7 @@ class CardPipes:
 
     def plug_mic(self) -> None:
         """The pipe of the microphone, which may be there already, is the card's (again)."""
-        mic = _pipe(self._folder / "mic")
+        mic = _pipe(self._folder / "mic", -(-self._mic_bytes // PAGE))
         with self._lock:
             before, self._mic = self._mic, mic
         if before is not None:
@@ -91,7 +93,7 @@ class CardPipes:
 
     def forget_played(self) -> None:
         """Empty the loudspeaker's pipe: what a server left there that died."""
-        while _take(self._speaker, PIPE_BYTES):
+        while _take(self._speaker, PAGE):
             pass
 
     def close(self) -> None:
@@ -134,15 +136,23 @@ def _take(pipe: int, size: int) -> bytes:
 
 
 def _give(pipe: int, data: bytes) -> bool:
+    """True where all of it was taken; else nothing was."""
+    if len(data) > PAGE and _waiting(pipe):
+        return False
     try:
         return os.write(pipe, data) == len(data)
     except BlockingIOError:
         return False
 
 
+def _waiting(pipe: int) -> int:
+    """Bytes that nobody has read."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 def _pipe(path: Path, pages: int = 1) -> int:
     if not path.exists():
         os.mkfifo(path)
     descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, pages * PIPE_BYTES)
+    fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, pages * PAGE)
     return descriptor

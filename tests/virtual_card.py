@@ -62,6 +62,8 @@ pcm.default {{
 }}
 """
 
+_NOTHING: Final = "pcm.default { type hw card 31 }\n"
+
 
 class VirtualCard:
     """One microphone and one loudspeaker, under each of ``names``.
@@ -69,7 +71,9 @@ class VirtualCard:
     ``folder`` exists and is empty. ``rate``: of what is fed and played. A program may open the
     devices at any rate and mono, and ALSA does not tell the card: open them at ``rate``. With
     ``plug``, ``default`` is that card behind ALSA's converter, as on a machine without a sound
-    server: a program gets any rate and the card sees its own.
+    server: a program gets any rate and the card sees its own. ``channels``: of the microphone; what
+    is fed then has the samples of all channels in turn, and the program has to open as many.
+    ``room``: what lies between the loudspeaker and the microphone, of one channel.
     """
 
     def __init__(
@@ -79,17 +83,23 @@ class VirtualCard:
         names: tuple[str, ...] = ("Virtual Card",),
         rate: int = RATE,
         plug: bool = False,
+        channels: int = 1,
         room: Room = dead_room,
     ) -> None:
         period = rate * PERIOD_MS // 1000 * SAMPLE_BYTES
+        self._folder = folder
         self._pipes = CardPipes(
-            folder, period_ms=PERIOD_MS, mic_bytes=period, speaker_bytes=period, room=room
+            folder,
+            period_ms=PERIOD_MS,
+            mic_bytes=channels * period,
+            speaker_bytes=period,
+            room=room,
         )
         self._pipes.plug_mic()
         plain = names if plug else (*names, "default")
-        config = _DEFAULTS + "".join(_DEVICE.format(name=name, folder=folder) for name in plain)
-        config += _PLUG.format(name=names[0], rate=rate) if plug else ""
-        (folder / "asound.conf").write_text(config)
+        self._config = "".join(_DEVICE.format(name=name, folder=folder) for name in plain)
+        self._config += _PLUG.format(name=names[0], rate=rate) if plug else ""
+        self.plug()
         self.env: dict[str, str] = {
             "ALSA_CONFIG_PATH": str(folder / "asound.conf"),
             "ALSA_CONFIG_DIR": str(folder),
@@ -99,6 +109,19 @@ class VirtualCard:
     def start(self) -> None:
         """Let time run: silence is captured until something is fed."""
         self._pipes.start()
+
+    def unplug(self) -> None:
+        """Whoever looks from now on finds no device. One that is open goes on: see ``stall``."""
+        self._configure(_NOTHING)
+
+    def plug(self) -> None:
+        """The devices are there (again) for whoever looks."""
+        self._configure(self._config)
+
+    def _configure(self, devices: str) -> None:
+        new = self._folder / "new"
+        new.write_text(_DEFAULTS + devices)
+        new.replace(self._folder / "asound.conf")  # ALSA reads again what is another file
 
     def stall(self, on: bool, *, mic: bool = True, speaker: bool = True) -> None:
         """Let both directions, or one of them, stand still, or go on."""
@@ -112,7 +135,7 @@ class VirtualCard:
                 stalled.clear()
 
     def feed(self, pcm: bytes) -> None:
-        """Let ``pcm`` (s16le mono at the card's rate) be captured after what was fed before."""
+        """Let ``pcm`` (s16le at the card's rate) be captured after what was fed before."""
         self._pipes.feed(pcm)
 
     def unheard(self) -> int:

@@ -23,6 +23,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
+from room import Room
 from virtual_card import VirtualCard
 
 from satellite.adapters import recording
@@ -57,7 +58,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="satellite-bench-"))
     with contextlib.ExitStack() as stack:
         (folder / "card").mkdir()
-        card = VirtualCard(folder / "card")
+        card = VirtualCard(folder / "card", room=Room(gain=0.0))
         stack.callback(card.close)
         card.start()
         _, port = stack.enter_context(children.broker(folder))

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+import sys
 import time
 from array import array
 from collections.abc import Callable
 
+import numpy as np
 import pytest
-from audio_types import Use
+from audio_types import MakeCard, Use
 from pulse_card import PulseCard
+from room import Room
+from virtual_card import VirtualCard
 
 
 def noise(samples: int) -> bytes:
@@ -98,3 +102,68 @@ def test_a_loudspeaker_that_is_pulled_out_takes_its_monitor_with_it(pulse: Pulse
     pulse.plug_speaker()
     with pulse.control() as control:
         assert [sink.name for sink in control.sink_list()] == ["speaker"]
+
+
+def test_in_a_room_the_loudspeaker_is_heard_late_and_with_noise(
+    make_card: MakeCard, use: Use
+) -> None:
+    card = make_card(room=Room(delay_ms=120, gain=0.5, walls_ms=80))
+    ear = use(card.env, "hear", "default", "2.0", "960")
+    opened(ear)
+    mouth = use(card.env, "play", "default")
+    opened(mouth)
+    sound = np.frombuffer(noise(24_000), "<i2")
+    mouth.communicate(sound.tobytes(), timeout=20)
+    out, _ = ear.communicate(timeout=20)
+    heard = np.frombuffer(out, "<i2").astype(float)
+    played = np.frombuffer(card.played(), "<i2")
+    found = np.correlate(heard, sound[:4800].astype(float), "valid")
+    assert sound.tobytes() in played.tobytes(), "the echo takes nothing away"
+    loud = heard[np.argmax(found) :][4800:19_200].std()
+    assert loud == pytest.approx(0.5 * sound.std(), rel=0.2)
+    quiet = heard[:2400]
+    assert 10 < quiet.std() < 30
+    assert quiet.any()
+
+
+def test_a_room_answers_at_its_delay_to_the_sample() -> None:
+    room = Room(delay_ms=120, gain=1.0, noise=0.0)
+    played = noise(4800)
+    heard = b"".join(room(bytes(1920), played[at : at + 1920]) for at in range(0, 24_000, 1920))
+    assert heard[: 2880 * 2 + 9600] == bytes(2880 * 2) + played
+
+
+SIX = """
+import sys, pyaudio
+stream = pyaudio.PyAudio().open(24_000, 6, pyaudio.paInt16, input=True, frames_per_buffer=960)
+sys.stdout.buffer.write(b"".join(stream.read(960, exception_on_overflow=False) for _ in range(20)))
+"""
+
+
+def test_of_an_array_every_channel_is_heard(make_card: MakeCard) -> None:
+    card = make_card(channels=6)
+    sound = noise(6 * 9600)
+    card.feed(sound)
+    env = {**os.environ, **card.env}
+    heard = subprocess.run([sys.executable, "-c", SIX], env=env, capture_output=True, timeout=20)
+    assert sound in heard.stdout
+
+
+def test_one_direction_stands_still_and_the_other_goes_on(card: VirtualCard, use: Use) -> None:
+    card.stall(True, speaker=False)
+    ear, mouth = use(card.env, "hear", "default", "0.5", "960"), use(card.env, "play", "default")
+    opened(ear)
+    opened(mouth)
+    sound = noise(9600)
+    mouth.communicate(sound, timeout=20)
+    wait_until(lambda: sound in card.played())
+    assert ear.poll() is None
+    card.stall(False)
+    ear.communicate(timeout=20)
+
+
+def test_a_device_vanishes_and_is_found_again(card: VirtualCard, use: Use) -> None:
+    for plugged in (True, False, True):
+        (card.plug if plugged else card.unplug)()
+        out, _ = use(card.env, "hear", "default", "0.1", "960").communicate(timeout=20)
+        assert out.startswith(b"open\n" if plugged else b"no microphone found")
