@@ -210,8 +210,10 @@ class DeadStream:
     def __init__(self, *errors: OSError) -> None:
         self._errors = list(errors)
 
-    def read(self, samples: int, exception_on_overflow: bool) -> bytes:
-        assert not exception_on_overflow
+    def get_input_latency(self) -> float:
+        return 0.08
+
+    def get_read_available(self) -> int:
         raise self._errors.pop(0)
 
     def close(self) -> None:

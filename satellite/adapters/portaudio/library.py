@@ -27,8 +27,9 @@ _ALSA_HANDLER: Final = ctypes.CFUNCTYPE(
 # ALSA keeps the address only: without this reference the function would be freed under it.
 _SILENT: Final = _ALSA_HANDLER(lambda *_: None)
 
+_BUSY: Final = -9985
 _PROBLEMS: Final = {  # PortAudio's error numbers that a person can act on
-    -9985: "is in use by another program; stop that program",
+    _BUSY: "is in use by another program; stop that program",
     -9993: "cannot be opened together with another device",
     -9996: "cannot be used that way",
     -9998: "cannot do mono",
@@ -48,6 +49,11 @@ def initialise() -> Any:
         ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_SILENT)
     with _stderr_closed():
         return pyaudio.PyAudio()
+
+
+def is_busy(exc: Exception) -> bool:
+    """Whether another program has the device."""
+    return _BUSY in exc.args
 
 
 def reason(exc: Exception) -> str:

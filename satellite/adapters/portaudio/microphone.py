@@ -2,24 +2,54 @@
 
 It is asked for 24 kHz mono; one that cannot gets the best rate it has and a resampler, loaded at
 that moment.
+
+PortAudio does not say that a microphone was unplugged: a read of more than there is would wait for
+ever. So nothing is read that is not there, and who gives nothing new for STALL_S is lost.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import Final
+
+from satellite.adapters.portaudio.cadence import Cadence
 from satellite.adapters.portaudio.devices import MIC
 from satellite.adapters.portaudio.stream import Convert, MakeResampler, Stream, open_stream
+from satellite.errors import DeviceError
 from satellite.model.audio import RATE, SAMPLE_BYTES
+
+STALL_S: Final = 2.0  # F41: told within 3 s
 
 
 class MicSource:
-    """A Source. ``device``: ``default``, a name, or a part of one that only one device has."""
+    """A Source. ``device``: ``default``, a name, or a part of one that only one device has.
 
-    def __init__(self, device: str, resampler: MakeResampler) -> None:
+    ``channel``: which one of several to hear, from 1 on; None leaves it to the device.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        resampler: MakeResampler,
+        channel: int | None = None,
+        *,
+        stall_s: float = STALL_S,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._device = device
         self._resampler = resampler
+        self._channel = channel
+        self._stall_s = stall_s
+        self._clock = clock
+        self._sleep = sleep
         self._stream: Stream | None = None
         self._convert: Convert | None = None
+        self._cadence = Cadence()
         self._heard = bytearray()
+        self._there = 0  # frames, at the last look
+        self._waited_s = 0.0  # since anything new came
 
     @property
     def ended(self) -> bool:
@@ -32,8 +62,10 @@ class MicSource:
     def open(self) -> None:
         """Find the device and begin. Raises DeviceError or SetupError, after closing everything."""
         self.close()
-        self._stream = open_stream(MIC, self._device)
+        self._stream = open_stream(MIC, self._device, self._channel)
+        self._cadence = Cadence()
         self._heard.clear()
+        self._there, self._waited_s = 0, 0.0
         hz = self._stream.rate_hz
         try:
             self._convert = None if hz == RATE else self._resampler(hz, RATE)
@@ -42,17 +74,27 @@ class MicSource:
             raise
 
     def read(self, samples: int) -> bytes:
-        """Block until ``samples`` samples were captured; blocks for ever on a device that stalls.
+        """Sleep until ``samples`` samples were captured.
 
-        Sound that was lost because nobody read is not told: samples against the clock tell it.
+        Raises DeviceError when the device is gone, or gave nothing new for ``stall_s``. Sound that
+        was lost because nobody read is not told: samples against the clock tell it.
         """
-        assert self._stream is not None, "read before open"
-        wanted = samples * SAMPLE_BYTES
-        while len(self._heard) < wanted:
-            period = self._stream.read()
-            self._heard += period if self._convert is None else self._convert(period)
-        block = bytes(self._heard[:wanted])
-        del self._heard[:wanted]
+        stream = self._stream
+        assert stream is not None, "read before open"
+        moment: float | None = None
+        while (missing := samples - len(self._heard) // SAMPLE_BYTES) > 0:
+            if self._take(stream, missing):
+                continue
+            now = self._clock()
+            if moment is None:
+                moment = self._cadence.first(now, samples / RATE, missing / RATE)
+            elif now >= moment:
+                moment = self._cadence.again()
+            self._wait(stream, moment - now)
+        if moment is None:
+            self._cadence.at_once(self._clock(), samples / RATE)
+        block = bytes(self._heard[: samples * SAMPLE_BYTES])
+        del self._heard[: samples * SAMPLE_BYTES]
         return block
 
     def close(self) -> None:
@@ -60,3 +102,32 @@ class MicSource:
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
+
+    def _take(self, stream: Stream, missing: int) -> bool:
+        """Read of what is there what ``missing`` samples need, in whole periods; False for none."""
+        there = stream.available()
+        if there > self._there:
+            self._waited_s = 0.0
+        self._there = there
+        periods = min(there // stream.period, -(-missing * stream.rate_hz // RATE // stream.period))
+        for _ in range(periods):
+            period = stream.read(stream.period)
+            self._heard += period if self._convert is None else self._convert(period)
+        self._there -= periods * stream.period
+        return periods > 0
+
+    def _wait(self, stream: Stream, seconds: float) -> None:
+        """Sleep, but no longer than the device can keep what comes meanwhile.
+
+        What was slept is counted, not what has passed: a process that was stopped for a while, or a
+        machine that is too busy, is no fault of the device.
+        """
+        if self._waited_s >= self._stall_s:
+            raise DeviceError(
+                f"the microphone {stream.name!r} gives no sound any more; check its plug, and that"
+                " no switch or sound server has suspended it",
+                "stalled",
+            )
+        seconds = min(max(seconds, 0.0), max(stream.spare_s, 0.001))
+        self._waited_s += seconds
+        self._sleep(seconds)

@@ -2,52 +2,90 @@
 
 Each stream has one owner thread that alone opens it, reads or writes it, and closes it: a close
 from another thread during a read crashed in 12 of 50 runs (audio.md 1).
+
+PortAudio never tells that a device is gone: a read of more than there is would wait for ever, and
+burn a processor meanwhile. So the owner asks ``available`` or ``room`` and sleeps by itself; a read
+or write of no more than that returns at once. (ALSA's ``file`` plugin, the sound card of our tests,
+always has room for 80 ms and waits in the call.)
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from satellite.adapters.portaudio.devices import Device, Kind, choose
-from satellite.adapters.portaudio.library import LIFECYCLE, initialise, reason
+from satellite.adapters.portaudio.library import LIFECYCLE, initialise, is_busy, reason
 from satellite.errors import DeviceError
-from satellite.model.audio import RATE
+from satellite.model.audio import RATE, SAMPLE_BYTES
 
 Convert = Callable[[bytes], bytes]
 MakeResampler = Callable[[int, int], Convert]  # (from_hz, to_hz)
 
 OTHER_RATES: Final = (48_000, 44_100, 16_000)  # after the device's own; best first
+OTHER_CHANNELS: Final = (2, 4, 6, 8)  # of devices that cannot do fewer
 PERIOD_MS: Final = 40  # of the host; each wakes us, and sound is sent by 40 ms (performance.md 6)
+SHORT_MS: Final = 10  # of a device whose buffer does not hold two of those
+_S16: Final = 8  # PyAudio's paInt16, whose module is loaded late
 
 
 class Stream:
-    """An open PortAudio stream, mono s16le, and the PyAudio object that it hangs on."""
+    """An open PortAudio stream. Its owner sees s16le mono at ``rate_hz``.
 
-    def __init__(self, kind: Kind, name: str, audio: Any, stream: Any, rate_hz: int) -> None:
+    ``channels`` is how many the device was opened with, ``channel`` (from 0 on) the one that is
+    heard; what is played goes to all of them. ``period``: frames to read at a time, of PERIOD_MS
+    unless the device keeps less than that. ``spare_s``: seconds of sound that the device keeps for
+    an owner that comes late, beside one period of its own.
+    """
+
+    def __init__(
+        self, kind: Kind, name: str, audio: Any, stream: Any, rate_hz: int, channels: int = 1,
+        channel: int = 0,
+    ) -> None:  # fmt: skip
         self._kind = kind
-        self._name = name
+        self.name = name
         self._audio = audio
         self._stream = stream
         self.rate_hz = rate_hz
+        self.channels = channels
+        self._channel = channel
+        self.spare_s = float(getattr(stream, f"get_{kind.prefix}_latency")())
+        short = self.spare_s < PERIOD_MS / 1000 * 0.9
+        self.period = rate_hz * SHORT_MS // 1000 if short else _period(rate_hz)
 
-    def read(self) -> bytes:
-        """One period of the host: PortAudio wakes up for each one anyway, however many are read."""
+    def available(self) -> int:
+        """Frames that can be read without waiting. Raises DeviceError when the device is gone.
+
+        Where the device ran over because nobody read, PortAudio begins again with none.
+        """
+        return self._ask(self._stream.get_read_available)
+
+    def read(self, frames: int) -> bytes:
+        """``frames`` frames of the one channel; waits only for more than are available."""
         try:
             # by default an overflow closes the stream under its reader
-            period = self._stream.read(_period(self.rate_hz), exception_on_overflow=False)
-            return bytes(period)
+            pcm = self._stream.read(frames, exception_on_overflow=False)
         except OSError as exc:
             raise self._gone(exc) from exc
+        if self.channels == 1:
+            return bytes(pcm)
+        return memoryview(pcm).cast("h")[self._channel :: self.channels].tobytes()
+
+    def room(self) -> int:
+        """Frames that can be written without waiting. Raises DeviceError when it is gone."""
+        return self._ask(self._stream.get_write_available)
 
     def write(self, pcm: bytes) -> None:
+        """Play on all channels; waits only for more than there is room."""
         try:
-            self._stream.write(pcm)
+            self._stream.write(spread(pcm, self.channels), len(pcm) // SAMPLE_BYTES)
         except OSError as exc:
             raise self._gone(exc) from exc
 
     def close(self, *, played_out: bool = False) -> None:
+        """Give the device back; unless ``played_out``, what has not sounded never will."""
         if played_out:
             with contextlib.suppress(OSError):
                 self._stream.stop_stream()  # waits for the device, so not behind the lock
@@ -56,50 +94,97 @@ class Stream:
                 self._stream.close()
             self._audio.terminate()
 
+    def _ask(self, count: Callable[[], int]) -> int:
+        try:
+            frames = count()
+        except OSError as exc:
+            raise self._gone(exc) from exc
+        if frames < 0:  # PortAudio's error number
+            raise self._gone(OSError(frames, "no more frames"))
+        return frames
+
     def _gone(self, exc: OSError) -> DeviceError:
         return DeviceError(
-            f"the {self._kind.noun} {self._name!r} stopped working ({reason(exc)});"
+            f"the {self._kind.noun} {self.name!r} stopped working ({reason(exc)});"
             " check its plug and the sound server"
         )
 
 
-def open_stream(kind: Kind, wanted: str) -> Stream:
-    """Find the device and begin. Raises DeviceError or SetupError, after closing everything."""
+def spread(pcm: bytes, channels: int) -> bytes:
+    """Mono s16le as the same on each of ``channels`` channels."""
+    if channels == 1:
+        return pcm
+    mono, frames = array("h", pcm), array("h", bytes(len(pcm) * channels))
+    for channel in range(channels):
+        frames[channel::channels] = mono
+    return frames.tobytes()
+
+
+def open_stream(kind: Kind, wanted: str, channel: int | None = None) -> Stream:
+    """Find the device and begin. Raises DeviceError or SetupError, after closing everything.
+
+    ``channel``: which one to hear, from 1 on; None takes mono, or the first where there is none.
+    """
     with LIFECYCLE:
         audio = initialise()
         try:
             device = choose(kind, wanted.strip(), audio)
-            stream, rate = _start(kind, device, audio)
+            return _start(kind, device, audio, channel)
         except BaseException:
             audio.terminate()
             raise
-    return Stream(kind, device.name, audio, stream, rate)
 
 
-def _start(kind: Kind, device: Device, audio: Any) -> tuple[Any, int]:
-    """The stream and its rate: 24 kHz, or the first rate that the device can do."""
+def _start(kind: Kind, device: Device, audio: Any, channel: int | None) -> Stream:
+    """Begin at 24 kHz and mono, or the nearest to that which the device can do."""
+    most = device.inputs if kind.prefix == "input" else device.outputs
+    if channel is not None and channel > most:
+        has = "1 channel" if most == 1 else f"{most} channels"
+        raise DeviceError(
+            f"the {kind.noun} {device.name!r} has {has}, so none is number {channel};"
+            f" write audio.input.channel: {most} or less, or leave it out"
+        )
     why = ""
-    for rate in dict.fromkeys((RATE, device.rate_hz, *OTHER_RATES)):
+    for rate, channels in ways(device, most, channel or 1):
         try:
-            return _start_at(rate, kind, device, audio), rate
-        except ValueError as exc:  # is_format_supported's way to say no
-            why = why or reason(exc)
-        except OSError as exc:
-            why = reason(exc)
+            stream = _start_at(rate, channels, kind, device, audio)
+        except (ValueError, OSError) as exc:  # ValueError is is_format_supported's way to say no
+            if is_busy(exc):
+                raise DeviceError(f"the {kind.noun} {device.name!r} {reason(exc)}", "busy") from exc
+            why = reason(exc) if isinstance(exc, OSError) else why or reason(exc)
+        else:
+            chosen = (channel or 1) - 1
+            return Stream(kind, device.name, audio, stream, rate, channels, chosen)
     raise DeviceError(f"the {kind.noun} {device.name!r} {why}")
 
 
-def _start_at(rate: int, kind: Kind, device: Device, audio: Any) -> Any:
-    sample_format = 8  # paInt16, whose module is loaded late
-    asked: dict[str, Any] = {f"{kind.prefix}_device": device.index, f"{kind.prefix}_channels": 1}
-    audio.is_format_supported(rate, **asked, **{f"{kind.prefix}_format": sample_format})
+def ways(device: Device, most: int, least: int) -> Iterator[tuple[int, int]]:
+    """Rates and numbers of channels to try, best first: 24 kHz, and no more than are needed."""
+    counts = [least, *(n for n in OTHER_CHANNELS if least < n < most), most]
+    for rate in dict.fromkeys((RATE, device.rate_hz, *OTHER_RATES)):
+        for channels in dict.fromkeys(counts):
+            yield rate, channels
+
+
+def _start_at(rate: int, channels: int, kind: Kind, device: Device, audio: Any) -> Any:
+    check(rate, channels, kind, device, audio)
     return audio.open(
         rate=rate,
-        channels=1,
-        format=sample_format,
+        channels=channels,
+        format=_S16,
         frames_per_buffer=_period(rate),
         **{kind.prefix: True, f"{kind.prefix}_device_index": device.index},
     )
+
+
+def check(rate: int, channels: int, kind: Kind, device: Device, audio: Any) -> None:
+    """Raise ValueError with PortAudio's reason when the device cannot do that. Hold LIFECYCLE."""
+    asked: dict[str, Any] = {
+        f"{kind.prefix}_device": device.index,
+        f"{kind.prefix}_channels": channels,
+        f"{kind.prefix}_format": _S16,
+    }
+    audio.is_format_supported(rate, **asked)
 
 
 def _period(rate_hz: int) -> int:
