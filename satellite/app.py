@@ -169,7 +169,7 @@ def _source(config: Config) -> Source:
     given = config.audio.input
     if given.file:
         return recording.RecordingSource(given.file, loop=given.loop)
-    return portaudio.MicSource(given.device, Resampler)
+    return portaudio.MicSource(given.device, Resampler, given.channel)
 
 
 def _sink(config: Config) -> Sink:
