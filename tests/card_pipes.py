@@ -91,6 +91,13 @@ class CardPipes:
         with self._lock:
             return bytes(self._played)
 
+    def take_played(self) -> bytes:
+        """What was played since this was asked last; ``played`` forgets it."""
+        with self._lock:
+            taken = bytes(self._played)
+            self._played.clear()
+        return taken
+
     def forget_played(self) -> None:
         """Empty the loudspeaker's pipe: what a server left there that died."""
         while _take(self._speaker, PAGE):

@@ -213,6 +213,10 @@ class PulseCard:
         """All that was played so far, mono; the server plays silence where no client plays."""
         return left(self.pipes.played())
 
+    def take_played(self) -> bytes:
+        """What was played since this was asked last; ``played`` forgets it."""
+        return left(self.pipes.take_played())
+
 
 def left(stereo: bytes) -> bytes:
     """The left one of two channels."""
