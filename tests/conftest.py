@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pulse_card import PulseCard
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,3 +56,14 @@ def no_thread_left() -> Iterator[None]:
     while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not left, f"threads left: {left}"
+
+
+@pytest.fixture
+def pulse() -> Iterator[PulseCard]:
+    """A card at a sound server: 24 kHz, the source ``mic``, the sink ``speaker``."""
+    card = PulseCard()
+    try:
+        card.start()
+        yield card
+    finally:
+        card.close()

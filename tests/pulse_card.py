@@ -11,8 +11,8 @@ out and put back, put to sleep, and its server can be killed and started.
 
 The program under test sees two devices of ALSA, ``default`` and ``pulse``, both the server; the
 server knows the source ``mic`` and the sink ``speaker``. Each card has a folder and a server of its
-own, so any number of them work side by side. What is fed while nobody listens is lost, as it is
-with a real card.
+own, so any number of them work side by side. What is fed while nobody listens waits, but for the
+first 40 ms; where nobody plays, nothing is played, not even silence.
 
 The server's own pipe modules are used, not its null sinks: the test stays the clock of both
 directions, and no stream of ours is in the server's lists. A pipe that was made before is
@@ -24,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -39,6 +40,12 @@ RATE: Final = 24_000
 PERIOD_MS: Final = 20
 NEEDED: Final = ("pulseaudio", "libasound2-plugins")
 
+# a test run that is killed takes its servers with it
+_TIED: Final = ("setpriv", "--pdeathsig", "KILL", "--") if shutil.which("setpriv") else ()
+_SERVER: Final = (
+    *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"),
+    *("--disable-shm=1", "--log-level=warn", "-L", "module-native-protocol-unix auth-anonymous=1"),
+)
 _ALSA: Final = """
 pcm.default { type pulse }
 pcm.pulse { type pulse }
@@ -68,6 +75,7 @@ class PulseCard:
             pytest.skip(why)
         # a socket's path has 107 characters at most: no folder of the test
         self._folder = Path(tempfile.mkdtemp(prefix="pulse-"))
+        self.room = room
         samples = rate * PERIOD_MS // 1000
         self.pipes = CardPipes(
             self._folder,
@@ -75,7 +83,7 @@ class PulseCard:
             mic_bytes=2 * samples,
             speaker_bytes=4 * samples,
             speaker_pages=2,  # the module writes a page when one is empty
-            room=lambda fed, played: room(fed, left(played)),
+            room=lambda fed, played: self.room(fed, left(played)),
         )
         self._rate = rate
         self._modules: dict[str, int] = {}
@@ -99,15 +107,13 @@ class PulseCard:
         (self._folder / "mic").unlink(missing_ok=True)  # the server insists on making it
         with (self._folder / "log").open("ab") as log:
             self._server = subprocess.Popen(
-                ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
-                 "--disable-shm=1", "--log-level=warn",
-                 "-L", "module-native-protocol-unix auth-anonymous=1"],
+                [*_TIED, *_SERVER],
                 env={**os.environ, **self.env, "HOME": str(self._folder)},
                 stdout=log,
                 stderr=log,
-            )  # fmt: skip
+            )
         deadline = time.monotonic() + 20
-        while not (self._folder / "run" / "native").exists():
+        while not _answers(self._folder / "run" / "native"):
             assert self._server.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.005)
@@ -216,6 +222,11 @@ class PulseCard:
     def take_played(self) -> bytes:
         """What was played since this was asked last; ``played`` forgets it."""
         return left(self.pipes.take_played())
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def left(stereo: bytes) -> bytes:

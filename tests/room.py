@@ -8,6 +8,8 @@ A room belongs to one card and is called by that card's clock alone.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 RATE: Final = 24_000
 QUIET: Final = 20.0  # of 32768, root mean square: 64 dB below full scale, with peaks above 33
+LOUD: Final = 300  # of 32768: more than the noise, less than anybody who speaks
 NOISE_S: Final = 7  # then it is the same again
 
 
@@ -74,3 +77,27 @@ def _answer(rng: np.random.Generator, delay: int, walls: int) -> NDArray[np.floa
     tail = rng.normal(0, 0.15, walls) * 10 ** (-3 * np.arange(walls) / walls)
     tail[0] = 1.0
     return np.concatenate([np.zeros(delay), tail / np.sqrt(np.sum(tail**2))])
+
+
+class Diary:
+    """A room that is written down: of each period of the card, was something said, or played?"""
+
+    def __init__(self, room: Callable[[bytes, bytes], bytes]) -> None:
+        self._room = room
+        self.said: list[bool] = []
+        self.played: list[bool] = []
+
+    def __call__(self, fed: bytes, played: bytes) -> bytes:
+        """As the room does."""
+        for written, pcm in ((self.said, fed), (self.played, played)):
+            samples = np.frombuffer(pcm, "<i2")
+            written.append(bool(len(samples)) and int(np.abs(samples.astype(int)).max()) > LOUD)
+        return self._room(fed, played)
+
+
+def runs(written: list[bool], apart: int = 25) -> list[tuple[int, int]]:
+    """Beginnings and ends of what was loud, in periods; ``apart``: those of silence between two."""
+    loud = [at for at, was in enumerate(written) if was]
+    gaps = [i for i in range(1, len(loud)) if loud[i] - loud[i - 1] > apart]
+    edges = [0, *gaps, len(loud)]
+    return [(loud[i], loud[j - 1] + 1) for i, j in itertools.pairwise(edges)] if loud else []

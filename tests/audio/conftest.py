@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from audio_types import Clock, MakeCard, Use
-from pulse_card import PulseCard
 from virtual_card import VirtualCard
 
 USER = Path(__file__).with_name("device_user.py")
@@ -43,15 +42,6 @@ def make_card(tmp_path: Path) -> Iterator[MakeCard]:
 def card(make_card: MakeCard) -> VirtualCard:
     """A card of 24 kHz: ``default``, also called ``Virtual Card``."""
     return make_card()
-
-
-@pytest.fixture
-def pulse() -> Iterator[PulseCard]:
-    """A card at a sound server: 24 kHz, the source ``mic``, the sink ``speaker``."""
-    card = PulseCard()
-    card.start()
-    yield card
-    card.close()
 
 
 @pytest.fixture

@@ -88,6 +88,14 @@ class Daemon:
                 if problem["code"] == code:
                     return dict(problem)
 
+    def cured(self, code: str, timeout_s: float = 20.0) -> None:
+        """Wait until the state does not name that problem any more."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            state = self.until("state", max(0.1, deadline - time.monotonic()))
+            if code not in {problem["code"] for problem in state["problems"]}:
+                return
+
     def stop(self) -> tuple[int, float]:
         """SIGTERM; return the exit code and the seconds that it took."""
         assert self.process is not None

@@ -20,6 +20,7 @@ from websockets.sync.server import ServerConnection, serve
 
 LOUD = 1500
 FRAME = 480 * 2
+PIECE = 2400 * 2
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Script:
 
     answers: list[str] = field(default_factory=lambda: ["All right."])
     voice_ms: int = 300
+    voice: bytes = b""  # what is said instead of a hum of ``voice_ms``
     refuse: tuple[str, int] | None = None
     key: str | None = None
     frames: list[dict[str, Any]] = field(default_factory=list)
@@ -103,9 +105,10 @@ class Session:
         self.say(transcribed, item_id=item, content_index=0, transcript=f"words of {item}")
         part = {"response_id": f"r-{item}", **about}
         self.say("response.output_audio_transcript.done", transcript=text, **part)
-        voice = base64.b64encode(b"\x10\x10" * (24 * 100)).decode()
-        for _ in range(self.script.voice_ms // 100):
-            self.say("response.output_audio.delta", delta=voice, **part)
+        voice = self.script.voice or b"\x10\x10" * (24 * self.script.voice_ms)
+        for at in range(0, len(voice), PIECE):
+            delta = base64.b64encode(voice[at : at + PIECE]).decode()
+            self.say("response.output_audio.delta", delta=delta, **part)
         self.say("response.done", response={**response, "status": "completed"})
 
 
