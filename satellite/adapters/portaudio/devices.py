@@ -1,46 +1,20 @@
-"""Which sound devices there are, and which one a name means.
+"""Which sound devices there are, and which one a name means, at this moment.
 
-A device is named, never numbered: numbers change with every plug.
+A device is named, never numbered: numbers change with every plug (names.py says which names).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from satellite.adapters.portaudio import library
-from satellite.errors import DeviceError
+from satellite.adapters.portaudio import library, server
+from satellite.adapters.portaudio.cards import cards
+from satellite.adapters.portaudio.names import DEFAULT, MIC, SPEAKER, Chosen, Device, Kind, Seen
 
-DEFAULT: Final = "default"
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A sound device as PortAudio sees it now. ``index`` holds until the next ``terminate``."""
-
-    index: int
-    name: str
-    inputs: int  # channels; 0 is no microphone
-    outputs: int
-    rate_hz: int  # what it prefers
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What differs between the two directions."""
-
-    noun: str
-    channels: str  # the attribute of Device
-    prefix: str  # of PortAudio's names
-    advice: str
-
-
-MIC: Final = Kind(
-    "microphone", "inputs", "input", "plug one in, see `arecord -l`, and join the group audio"
-)
-SPEAKER: Final = Kind(
-    "loudspeaker", "outputs", "output", "plug one in, see `aplay -l`, and join the group audio"
-)
+__all__ = ["DEFAULT", "MIC", "SPEAKER", "Chosen", "Device", "Kind", "Look", "devices"]
 
 
 def devices() -> list[Device]:
@@ -50,7 +24,58 @@ def devices() -> list[Device]:
         try:
             return _devices(audio)
         finally:
-            audio.terminate()
+            library.terminate(audio)
+
+
+class Look:
+    """A look around for one direction: PortAudio, the kernel, and the sound server if need be."""
+
+    def __init__(self, kind: Kind, audio: Any) -> None:
+        self.audio = audio
+        self._kind = kind
+        self._server: server.Server | None = None
+        self.seen = Seen(_devices(audio), _default(kind, audio), cards(), self._nodes)
+
+    def hand_over(self) -> server.Server | None:
+        """A connection to the sound server, for the caller to close; None where there is none."""
+        reached, self._server = self._reach(), None
+        return reached
+
+    def close(self) -> None:
+        """Give the connection back, if there is one."""
+        if self._server is not None:
+            self._server.close()
+
+    def _reach(self) -> server.Server | None:
+        if self._server is None:
+            self._server = server.reach()
+        return self._server
+
+    def _nodes(self) -> list[server.Node] | None:
+        reached = self._reach()
+        try:
+            return None if reached is None else reached.nodes(captures=self._kind.captures)
+        except ConnectionError:
+            return None
+
+
+@contextlib.contextmanager
+def led_to(kind: Kind, chosen: Chosen) -> Iterator[None]:
+    """Let ALSA's way to the sound server lead to the chosen microphone. Hold LIFECYCLE."""
+    if chosen.node is None:
+        yield
+        return
+    wanted = server.environment(chosen.node.name, captures=kind.captures)
+    before: Mapping[str, str | None] = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _devices(audio: Any) -> list[Device]:
@@ -67,46 +92,7 @@ def _devices(audio: Any) -> list[Device]:
     ]
 
 
-def choose(kind: Kind, wanted: str, audio: Any) -> Device:
-    """The device that is meant. Raises DeviceError with the names to choose from."""
-    all_devices = _devices(audio)
-    able = [device for device in all_devices if getattr(device, kind.channels) > 0]
-    if not able:
-        raise DeviceError(f"no {kind.noun} found: {kind.advice}")
-    if wanted.isdecimal():
-        raise DeviceError(_numbered(kind, wanted, able))
-    if wanted == DEFAULT:
-        return _default(kind, audio, able)
-    exact = [device for device in able if device.name == wanted]
-    if exact:
-        return exact[0]
-    # a monitor is what a loudspeaker plays, and hearing that is never what a part of a name means
-    near = [d for d in able if wanted.lower() in d.name.lower() and not _is_monitor(d)]
-    if len(near) == 1:
-        return near[0]
-    problem = f"{len(near)} {kind.noun}s are called" if near else f"no {kind.noun} is called"
-    raise DeviceError(f"{problem} {wanted!r}; there are: {_names(near or able)}")
-
-
-def _default(kind: Kind, audio: Any, able: list[Device]) -> Device:
-    try:
-        index = int(getattr(audio, f"get_default_{kind.prefix}_device_info")()["index"])
-    except OSError as exc:
-        raise DeviceError(
-            f"the system has no default {kind.noun}; name one of: {_names(able)}"
-        ) from exc
-    return next(device for device in able if device.index == index)
-
-
-def _numbered(kind: Kind, wanted: str, able: list[Device]) -> str:
-    there = [device.name for device in able if device.index == int(wanted)]
-    instead = f"write {there[0]!r}" if there else f"write one of: {_names(able)}"
-    return f"{wanted} is no name of a {kind.noun}, and numbers change with every plug; {instead}"
-
-
-def _is_monitor(device: Device) -> bool:
-    return device.name.lower().endswith(".monitor") or device.name.lower().startswith("monitor of")
-
-
-def _names(able: list[Device]) -> str:
-    return ", ".join(repr(device.name) for device in able)
+def _default(kind: Kind, audio: Any) -> int | None:
+    with contextlib.suppress(OSError):  # there is none
+        return int(getattr(audio, f"get_default_{kind.prefix}_device_info")()["index"])
+    return None

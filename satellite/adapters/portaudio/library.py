@@ -2,7 +2,8 @@
 
 A PyAudio object sees the devices of the moment at which it was made, unless another one lives then:
 PortAudio counts its users and looks around for the first only. So nothing is kept between close
-and open.
+and open; and who misses a device that was plugged in meanwhile asks all others to close and open
+theirs once (``ask_anew``), which is a gap of some milliseconds in their sound.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import contextlib
 import ctypes
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from satellite.errors import SetupError
@@ -20,6 +22,8 @@ from satellite.errors import SetupError
 # their own; two threads in them at once corrupt these. read and write do not, and would wait for
 # each other behind a lock: it must never be held around them.
 LIFECYCLE: Final = threading.Lock()
+
+ANEW_S: Final = 1.0  # an owner looks at least each 80 ms; to make PyAudio takes up to 0.5 s on a Pi
 
 _ALSA_HANDLER: Final = ctypes.CFUNCTYPE(
     None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
@@ -36,6 +40,14 @@ _PROBLEMS: Final = {  # PortAudio's error numbers that a person can act on
 }
 
 
+class _Users:
+    """PyAudio objects that live, and how often somebody asked for all to be made anew."""
+
+    alive = 0
+    made = 0
+    asked = 0
+
+
 def initialise() -> Any:
     """A new PyAudio object, without a word on stderr. Hold LIFECYCLE. Raises SetupError."""
     try:
@@ -48,7 +60,37 @@ def initialise() -> Any:
     with contextlib.suppress(OSError, AttributeError):  # not with every sound layer
         ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_SILENT)
     with _stderr_closed():
-        return pyaudio.PyAudio()
+        audio = pyaudio.PyAudio()
+    _Users.alive += 1
+    _Users.made += 1
+    return audio
+
+
+def terminate(audio: Any) -> None:
+    """End a PyAudio object. Hold LIFECYCLE."""
+    _Users.alive -= 1
+    audio.terminate()
+
+
+def asked() -> int:
+    """How often somebody asked for all to be made anew; more than before: close and open."""
+    return _Users.asked
+
+
+def ask_anew(sleep: Callable[[float], None] = time.sleep) -> bool:
+    """Ask the owners of open devices to close and open them, and wait for it, ANEW_S at most.
+
+    False when nobody has one open, or nobody did it. Not with LIFECYCLE held.
+    """
+    if _Users.alive == 0:
+        return False
+    made = _Users.made
+    _Users.asked += 1
+    for _ in range(round(ANEW_S / 0.02)):
+        if _Users.alive == 0 or _Users.made > made:
+            return True
+        sleep(0.02)
+    return False
 
 
 def is_busy(exc: Exception) -> bool:

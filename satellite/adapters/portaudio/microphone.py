@@ -4,7 +4,8 @@ It is asked for 24 kHz mono; one that cannot gets the best rate it has and a res
 that moment.
 
 PortAudio does not say that a microphone was unplugged: a read of more than there is would wait for
-ever. So nothing is read that is not there, and who gives nothing new for STALL_S is lost.
+ever. So nothing is read that is not there, and who gives nothing new for STALL_S is lost. Nor does
+it say that a sound server moved us to another microphone: so we look.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from satellite.errors import DeviceError
 from satellite.model.audio import RATE, SAMPLE_BYTES
 
 STALL_S: Final = 2.0  # F41: told within 3 s
+LOOK_S: Final = 1.0  # at the sound server, which may let us hear something else
 
 
 class MicSource:
-    """A Source. ``device``: ``default``, a name, or a part of one that only one device has.
+    """A Source. ``device``: ``default``, or a name as names.py says.
 
     ``channel``: which one of several to hear, from 1 on; None leaves it to the device.
     """
@@ -50,6 +52,7 @@ class MicSource:
         self._heard = bytearray()
         self._there = 0  # frames, at the last look
         self._waited_s = 0.0  # since anything new came
+        self._looked_at = 0.0
 
     @property
     def ended(self) -> bool:
@@ -65,7 +68,7 @@ class MicSource:
         self._stream = open_stream(MIC, self._device, self._channel)
         self._cadence = Cadence()
         self._heard.clear()
-        self._there, self._waited_s = 0, 0.0
+        self._there, self._waited_s, self._looked_at = 0, 0.0, self._clock()
         hz = self._stream.rate_hz
         try:
             self._convert = None if hz == RATE else self._resampler(hz, RATE)
@@ -76,23 +79,26 @@ class MicSource:
     def read(self, samples: int) -> bytes:
         """Sleep until ``samples`` samples were captured.
 
-        Raises DeviceError when the device is gone, or gave nothing new for ``stall_s``. Sound that
-        was lost because nobody read is not told: samples against the clock tell it.
+        Raises DeviceError when the device is gone, gave nothing new for ``stall_s``, or is not the
+        one any more that was opened. Sound that was lost because nobody read is not told: samples
+        against the clock tell it.
         """
+        assert self._stream is not None, "read before open"
+        if self._stream.is_stale:
+            self.open()
         stream = self._stream
-        assert stream is not None, "read before open"
         moment: float | None = None
         while (missing := samples - len(self._heard) // SAMPLE_BYTES) > 0:
             if self._take(stream, missing):
                 continue
-            now = self._clock()
+            now = self._look(stream)
             if moment is None:
                 moment = self._cadence.first(now, samples / RATE, missing / RATE)
             elif now >= moment:
                 moment = self._cadence.again()
             self._wait(stream, moment - now)
         if moment is None:
-            self._cadence.at_once(self._clock(), samples / RATE)
+            self._cadence.at_once(self._look(stream), samples / RATE)
         block = bytes(self._heard[: samples * SAMPLE_BYTES])
         del self._heard[: samples * SAMPLE_BYTES]
         return block
@@ -102,6 +108,14 @@ class MicSource:
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
+
+    def _look(self, stream: Stream) -> float:
+        """The time; each LOOK_S it is time to look whether we still hear what we opened."""
+        now = self._clock()
+        if now - self._looked_at >= LOOK_S:
+            self._looked_at = now
+            stream.look()
+        return now
 
     def _take(self, stream: Stream, missing: int) -> bool:
         """Read of what is there what ``missing`` samples need, in whole periods; False for none."""

@@ -16,8 +16,10 @@ from array import array
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from satellite.adapters.portaudio.devices import Device, Kind, choose
-from satellite.adapters.portaudio.library import LIFECYCLE, initialise, is_busy, reason
+from satellite.adapters.portaudio import library, watch
+from satellite.adapters.portaudio.devices import Device, Kind, Look, led_to
+from satellite.adapters.portaudio.library import LIFECYCLE, is_busy, reason
+from satellite.adapters.portaudio.names import Chosen, UnseenError, busy, choose, holder_of
 from satellite.errors import DeviceError
 from satellite.model.audio import RATE, SAMPLE_BYTES
 
@@ -41,8 +43,8 @@ class Stream:
     """
 
     def __init__(
-        self, kind: Kind, name: str, audio: Any, stream: Any, rate_hz: int, channels: int = 1,
-        channel: int = 0,
+        self, kind: Kind, name: str, audio: Any, stream: Any, rate_hz: int, channels: int,
+        channel: int,
     ) -> None:  # fmt: skip
         self._kind = kind
         self.name = name
@@ -51,9 +53,25 @@ class Stream:
         self.rate_hz = rate_hz
         self.channels = channels
         self._channel = channel
+        self._watch: watch.Watch | None = None
+        self._asked = library.asked()
         self.spare_s = float(getattr(stream, f"get_{kind.prefix}_latency")())
         short = self.spare_s < PERIOD_MS / 1000 * 0.9
         self.period = rate_hz * SHORT_MS // 1000 if short else _period(rate_hz)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether somebody misses a device that PortAudio finds only when this is opened anew."""
+        return self._asked != library.asked()
+
+    def watch(self, watched: watch.Watch | None) -> None:
+        """Look through ``watched`` from now on, and close it at the end."""
+        self._watch = watched
+
+    def look(self) -> None:
+        """Raise DeviceError when the sound server let us hear something else than we opened."""
+        if self._watch is not None:
+            self._watch.look()
 
     def available(self) -> int:
         """Frames that can be read without waiting. Raises DeviceError when the device is gone.
@@ -89,10 +107,12 @@ class Stream:
         if played_out:
             with contextlib.suppress(OSError):
                 self._stream.stop_stream()  # waits for the device, so not behind the lock
+        if self._watch is not None:
+            self._watch.close()
         with LIFECYCLE:
             with contextlib.suppress(OSError):
                 self._stream.close()
-            self._audio.terminate()
+            library.terminate(self._audio)
 
     def _ask(self, count: Callable[[], int]) -> int:
         try:
@@ -125,37 +145,57 @@ def open_stream(kind: Kind, wanted: str, channel: int | None = None) -> Stream:
 
     ``channel``: which one to hear, from 1 on; None takes mono, or the first where there is none.
     """
-    with LIFECYCLE:
-        audio = initialise()
-        try:
-            device = choose(kind, wanted.strip(), audio)
-            return _start(kind, device, audio, channel)
-        except BaseException:
-            audio.terminate()
+    try:
+        return _open(kind, wanted.strip(), channel)
+    except UnseenError:
+        if not library.ask_anew():
             raise
+    return _open(kind, wanted.strip(), channel)
 
 
-def _start(kind: Kind, device: Device, audio: Any, channel: int | None) -> Stream:
+def _open(kind: Kind, wanted: str, channel: int | None) -> Stream:
+    with LIFECYCLE:
+        audio = library.initialise()
+        look: Look | None = None
+        try:
+            look = Look(kind, audio)
+            chosen = choose(kind, wanted, look.seen)
+            with led_to(kind, chosen):
+                stream = _start(kind, chosen, look, channel)
+            if kind.captures and watch.is_through_server(chosen):
+                stream.watch(watch.begin(kind, chosen, look.hand_over()))
+        except BaseException:
+            library.terminate(audio)  # closes its stream too
+            raise
+        finally:
+            if look is not None:
+                look.close()
+    return stream
+
+
+def _start(kind: Kind, chosen: Chosen, look: Look, channel: int | None) -> Stream:
     """Begin at 24 kHz and mono, or the nearest to that which the device can do."""
-    most = device.inputs if kind.prefix == "input" else device.outputs
+    device, name = chosen.device, chosen.name
+    most = kind.channels(device) if chosen.node is None else chosen.node.channels
     if channel is not None and channel > most:
         has = "1 channel" if most == 1 else f"{most} channels"
         raise DeviceError(
-            f"the {kind.noun} {device.name!r} has {has}, so none is number {channel};"
+            f"the {kind.noun} {name!r} has {has}, so none is number {channel};"
             f" write audio.input.channel: {most} or less, or leave it out"
         )
     why = ""
     for rate, channels in ways(device, most, channel or 1):
         try:
-            stream = _start_at(rate, channels, kind, device, audio)
+            stream = _start_at(rate, channels, kind, device, look.audio)
         except (ValueError, OSError) as exc:  # ValueError is is_format_supported's way to say no
             if is_busy(exc):
-                raise DeviceError(f"the {kind.noun} {device.name!r} {reason(exc)}", "busy") from exc
+                holder = holder_of(kind, device, look.seen.cards) or "another program"
+                raise busy(kind, name, holder) from exc
             why = reason(exc) if isinstance(exc, OSError) else why or reason(exc)
         else:
-            chosen = (channel or 1) - 1
-            return Stream(kind, device.name, audio, stream, rate, channels, chosen)
-    raise DeviceError(f"the {kind.noun} {device.name!r} {why}")
+            chosen_channel = (channel or 1) - 1
+            return Stream(kind, name, look.audio, stream, rate, channels, chosen_channel)
+    raise DeviceError(f"the {kind.noun} {name!r} {why}")
 
 
 def ways(device: Device, most: int, least: int) -> Iterator[tuple[int, int]]:
