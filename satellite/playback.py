@@ -1,9 +1,13 @@
 """The playback thread: the only owner of the speaker.
 
-It plays what it is given, in order, in slices of 40 ms, and looks for orders between slices: a
-flush takes effect within one slice and the device's own buffer. The speaker is open only while it
-is used. A speaker that fails loses sound, never the conversation: what could not be played is
-reported as drained and not heard.
+It waits for orders and for room in the device, never in the device where that tells how much room
+it has: an order takes effect at once, and what must not sound any more is dropped with the device.
+What to play and what of it was heard is in logic/playout.py. The speaker is open only while it is
+used. A speaker that fails loses sound, never the conversation: what could not be played is reported
+as drained and not heard, with how far it got.
+
+``in_device_since`` is evidence for the core, as ``last_frame_at`` is of the capture thread: since
+when a call of the device has not returned. A speaker that hangs stops nobody else.
 """
 
 from __future__ import annotations
@@ -11,51 +15,59 @@ from __future__ import annotations
 import logging
 import threading
 from array import array
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
-from satellite.errors import SatelliteError
+from satellite.errors import DeviceError, SatelliteError, Why
+from satellite.far_end import FarEnd
 from satellite.inbox import Post
+from satellite.logic import chime
+from satellite.logic.playout import LOW, SLICE, Played, Playout, Slice
 from satellite.model import commands as cmd
 from satellite.model import events as ev
-from satellite.model.audio import RATE, SAMPLE_BYTES, ms_of
+from satellite.model.audio import RATE, SAMPLE_BYTES, seconds_of
 from satellite.model.ports import Sink
 
-SLICE_BYTES: Final = RATE * SAMPLE_BYTES * 40 // 1000
+POLL_S: Final = 0.005  # how late the end of a sound, or new room in the device, may be seen
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(slots=True)
-class _Playout:
-    """One response at the speaker. Bytes are counted for each item, to tell what was heard."""
-
-    response_id: str
-    queue: deque[cmd.Play] = field(default_factory=deque)
-    ended: bool = False
-    started: bool = False
-    item_id: str = ""
-    content_index: int = 0
-    written: int = 0  # bytes of the current item
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Playback:
-    """Owns ``sink``. ``put``, ``start``, ``stop`` may be called from any thread."""
+    """Owns ``sink``. ``put``, ``start``, ``stop`` may be called from any thread.
 
-    def __init__(self, sink: Sink, post: Post, clock: Callable[[], float], *, volume: int) -> None:
+    ``far`` is told what the speaker plays. ``lead_ms`` of silence are played after each open, for
+    a speaker that takes so long to wake up.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        post: Post,
+        clock: Callable[[], float],
+        *,
+        volume: int,
+        far: FarEnd | None = None,
+        lead_ms: int = 0,
+    ) -> None:
         self._sink = sink
         self._post = post
         self._clock = clock
         self._volume = volume
+        self._far = far
         self._orders: SimpleQueue[object] = SimpleQueue()
-        self._playouts: deque[_Playout] = deque()
+        self._playout = Playout(lead_ms)
         self._open = False
+        self._writing = 0  # bytes that the device has not taken yet
+        self._last: tuple[str, int] | None = None  # what was written last, and how loud
         self._broken = False
-        self._given_up: set[str] = set()  # responses that a broken speaker swallowed
+        self._given_up: dict[str, Played] = {}  # responses that a broken speaker swallowed
         self._stopping = False
+        self.in_device_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="playback", daemon=True)
 
     def start(self) -> None:
@@ -69,30 +81,30 @@ class Playback:
         return not self._thread.is_alive()
 
     def put(self, item: object) -> None:
-        """Order one PlaybackCommand; obeyed after the slice that is playing."""
+        """Order one PlaybackCommand."""
         self._orders.put(item)
 
     def _run(self) -> None:
         while not self._stopping:
             try:
-                self._take_orders()
-                self._play_on()
+                self._take_orders(self._play_on())
             except SatelliteError as exc:
-                self._fail(str(exc))
+                self._fail(str(exc), exc.why if isinstance(exc, DeviceError) else "missing")
             except Exception as exc:
                 log.exception("the playback thread failed")
-                self._fail(f"{type(exc).__name__} in the playback thread; see the log")
-        self._close()
+                self._fail(f"{type(exc).__name__} in the playback thread; see the log", "missing")
+        self._drop()
 
-    def _take_orders(self) -> None:
-        """Wait for an order while there is nothing to play; else take only what is there."""
-        block = not (self._playouts and (self._playouts[0].queue or self._playouts[0].ended))
+    def _take_orders(self, wait_s: float | None) -> None:
+        """Wait for an order for so long, None: for ever; and take all that are there."""
         while not self._stopping:
             try:
-                order = self._orders.get(block=block)
+                order = (
+                    self._orders.get(timeout=wait_s) if wait_s != 0 else self._orders.get_nowait()
+                )
             except Empty:
                 return
-            block = False
+            wait_s = 0
             self._obey(order)
 
     def _obey(self, order: object) -> None:
@@ -101,96 +113,144 @@ class Playback:
                 self._stopping = True
             case cmd.Play(response_id) if response_id in self._given_up:
                 pass
-            case cmd.EndPlay(response_id) if response_id in self._given_up:
-                self._given_up.discard(response_id)
-                self._post(ev.PlayoutDrained(response_id, heard=False))
-            case cmd.Play(response_id):
-                self._playout(response_id).queue.append(order)
+            case cmd.EndPlay(response_id) | cmd.FlushPlayout(response_id) if (
+                response_id in self._given_up
+            ):
+                self._post(_drained(self._given_up.pop(response_id), heard=False))
+            case cmd.Play():
+                self._playout.add(order)
             case cmd.EndPlay(response_id):
-                self._playout(response_id).ended = True
+                self._playout.end(response_id)
             case cmd.FlushPlayout(response_id):
                 self._flush(response_id)
+            case cmd.PausePlayout(on):
+                self._pause(on)
+            case cmd.PlayChime(name):
+                self._playout.chime(chime.sound(name))
             case cmd.SetVolume(percent):
                 self._volume = percent
             case _:
                 raise AssertionError(f"not an order for the playback thread: {order!r}")
 
-    def _playout(self, response_id: str) -> _Playout:
-        for playout in self._playouts:
-            if playout.response_id == response_id:
-                return playout
-        playout = _Playout(response_id)
-        self._playouts.append(playout)
-        return playout
+    # --- playing -------------------------------------------------------------------------------
 
-    def _play_on(self) -> None:
-        if self._stopping or not self._playouts:
-            return
-        playout = self._playouts[0]
-        if playout.queue:
-            self._play(playout, playout.queue.popleft())
-        elif playout.ended:
-            self._playouts.popleft()
-            if not self._playouts:
-                self._close()  # plays out what the device still holds
-            self._post(ev.PlayoutDrained(playout.response_id))
+    def _play_on(self) -> float | None:
+        """Write one slice, if it is time. Returns seconds to wait for orders, None: for ever."""
+        unheard = self._settle()
+        if self._open:
+            missing_s = seconds_of(SLICE) - self._device(self._sink.room_s)
+            if missing_s > 0:
+                return max(POLL_S, missing_s)
+        piece = self._playout.next(unheard if self._open else None)
+        if piece is not None:
+            self._write(piece)
+            return 0
+        if unheard:
+            return max(POLL_S, seconds_of(unheard - LOW))
+        self._close()
+        return None
 
-    def _play(self, playout: _Playout, piece: cmd.Play) -> None:
-        """Play one slice of a piece; the rest goes back to the front."""
-        if piece.item_id != playout.item_id:
-            playout.item_id, playout.content_index = piece.item_id, piece.content_index
-            playout.written = 0
-        head, rest = piece.pcm[:SLICE_BYTES], piece.pcm[SLICE_BYTES:]
-        if rest:
-            playout.queue.appendleft(replace(piece, pcm=rest))
+    def _settle(self) -> int:
+        """Note what has sounded. Returns how many bytes were written and have not."""
+        unheard = 0
+        if self._open:
+            unheard = round(self._device(self._sink.delay_s) * RATE) * SAMPLE_BYTES
+        for over in self._playout.sounded(unheard + self._writing):
+            self._post(_drained(over))
+        return unheard
+
+    def _write(self, piece: Slice) -> None:
+        self._writing = len(piece.pcm)
         if not self._open:
-            self._sink.open()
+            self._device(self._sink.open)
             self._open = True
-        if not playout.started:
-            playout.started = True
-            self._post(ev.PlayoutStarted(playout.response_id, self._clock()))
-        volume = self._volume if piece.volume is None else piece.volume
-        self._sink.write(scaled(head, volume))
-        playout.written += len(head)
+            self._last = None
+        if piece.begins:
+            self._post(ev.PlayoutStarted(piece.response_id, self._clock()))
+        pcm = self._loud(piece)
+        self._device(self._sink.write, pcm)
+        self._writing = 0
+        if self._far is not None:
+            self._far.played(pcm)
         if self._broken:
             self._broken = False
             self._post(ev.SpeakerReady())
 
-    def _flush(self, response_id: str) -> None:
-        playout = next((p for p in self._playouts if p.response_id == response_id), None)
-        if response_id in self._given_up:
-            self._given_up.discard(response_id)
-            self._post(ev.PlayoutDrained(response_id, heard=False))
-            return
-        if playout is None:
-            return  # drained meanwhile, and said so
-        pending = int(self._sink.delay_s() * 1000) if self._open else 0
-        item_id = playout.item_id or (playout.queue[0].item_id if playout.queue else "")
-        played_ms = max(0, ms_of(playout.written) - pending)
-        self._playouts.remove(playout)
-        if not self._playouts:
-            self._close()
-        event = ev.PlayoutFlushed(response_id, item_id, playout.content_index, played_ms)
-        self._post(event)
+    def _loud(self, piece: Slice) -> bytes:
+        """As loud as it is to be; a change in the middle of a response comes little by little."""
+        volume = self._volume if piece.volume is None else piece.volume
+        last, self._last = self._last, (piece.response_id, volume)
+        before = last[1] if last is not None and last[0] == piece.response_id else None
+        return scaled(piece.pcm, volume, before)
 
-    def _fail(self, detail: str) -> None:
+    # --- orders that stop it -------------------------------------------------------------------
+
+    def _flush(self, response_id: str) -> None:
+        self._settle()
+        if self._playout.holds(response_id):
+            self._drop()
+        at = self._playout.flush(response_id)
+        if at is not None:  # else drained meanwhile, and said so
+            self._post(
+                ev.PlayoutFlushed(
+                    response_id, at.item_id, at.content_index, at.played_ms, at.underruns
+                )
+            )
+
+    def _pause(self, on: bool) -> None:
+        if on:
+            self._drop()
+        self._playout.paused = on
+
+    def _fail(self, detail: str, why: Why) -> None:
         """Give up what is queued: the text is published all the same."""
-        self._close()
+        self._drop()
+        self._writing = 0
         if not self._broken:
-            self._post(ev.SpeakerLost(detail))
+            self._post(ev.SpeakerLost(detail, why))
         self._broken = True
-        self._given_up = {p.response_id for p in self._playouts if not p.ended}
-        while self._playouts:
-            self._post(ev.PlayoutDrained(self._playouts.popleft().response_id, heard=False))
+        gone = self._playout.give_up()
+        self._given_up = {each.response_id: each for each in gone if not each.ended}
+        for each in gone:
+            self._post(_drained(each, heard=False))
+
+    def _drop(self) -> None:
+        """Silence at once. What has not sounded is to be played again."""
+        if self._open:
+            unheard = self._settle()
+            self._open = False
+            self._device(self._sink.drop)
+            if self._far is not None:
+                self._far.dropped(unheard)
+        self._playout.rewind()
 
     def _close(self) -> None:
         if self._open:
             self._open = False
-            self._sink.close()
+            self._device(self._sink.close)
+
+    def _device(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        self.in_device_since = self._clock()
+        try:
+            return call(*args, **kwargs)
+        finally:
+            self.in_device_since = None
 
 
-def scaled(pcm: bytes, percent: int) -> bytes:
-    """PCM at ``percent`` of its amplitude."""
-    if percent == 100:
-        return pcm
-    return array("h", (sample * percent // 100 for sample in memoryview(pcm).cast("h"))).tobytes()
+def _drained(at: Played, *, heard: bool = True) -> ev.PlayoutDrained:
+    return ev.PlayoutDrained(at.response_id, heard, at.item_id, at.played_ms, at.underruns)
+
+
+def scaled(pcm: bytes, percent: int, before: int | None = None) -> bytes:
+    """PCM at ``percent`` of its amplitude, coming from ``before`` percent over its length.
+
+    1.5 ms of a processor for each second of sound.
+    """
+    samples = memoryview(pcm).cast("h")
+    if before is None or before == percent:
+        if percent == 100:
+            return pcm
+        return array("h", [n * percent // 100 for n in samples]).tobytes()
+    whole, step = 100 * len(samples), percent - before
+    start = before * len(samples)
+    return array("h", [n * (start + step * k) // whole for k, n in enumerate(samples)]).tobytes()

@@ -54,8 +54,17 @@ class Sink(Protocol):
         Raises DeviceError when the device is gone or takes nothing any more.
         """
 
+    def room_s(self) -> float:
+        """Seconds of sound that a write takes without blocking, as far as the device tells.
+
+        Raises DeviceError as write does.
+        """
+
     def delay_s(self) -> float:
-        """Seconds of sound that were written and have not sounded."""
+        """Seconds of sound that were written and have not sounded; comes down to 0. Never raises.
+
+        Of a device that is gone: when it was asked last.
+        """
 
     def drop(self) -> None:
         """Give the device back at once; what has not sounded never will. Safe as close is."""

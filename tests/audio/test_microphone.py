@@ -202,7 +202,7 @@ def test_what_is_played_goes_to_all_channels_of_bare_hardware(plug: Plug) -> Non
     audio = plug(channels=0, outputs=2, refuse=only_stereo_of_48_khz, hz=48_000.0)
     sink = SpeakerSink("default", lambda from_hz, to_hz: lambda pcm: pcm)
     sink.open()
-    sink.write(ramp(0, 960))
+    sink.write(ramp(0, 1920))
     sink.drop()
-    assert audio.written[0] == spread(ramp(0, 960), 2)
+    assert audio.written[0] == spread(ramp(0, 1920), 2)
     assert audio.written[0][:8] == b"\0\0\0\0\x0a\0\x0a\0"

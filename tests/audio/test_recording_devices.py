@@ -213,6 +213,33 @@ def test_one_file_grows_and_is_whole_after_every_close(tmp_path: Path, clock: Cl
         assert path.stat().st_size - 8 == int.from_bytes(path.read_bytes()[4:8], "little")
 
 
+def test_what_was_dropped_is_not_in_the_file(tmp_path: Path, clock: Clock) -> None:
+    path = tmp_path / "reply.wav"
+    sink = sink_at(path, clock)
+    sink.open()
+    for start in range(0, 9600, 1920):
+        sink.write(LOUD[start : start + 1920])
+    clock.now += 0.03
+    heard = 9600 - round(BUFFER_S * 48_000) + 30 * 48
+    sink.drop()
+    sink.drop()
+    sink.close()
+    assert read(path) == LOUD[:heard]
+    play(sink, LOUD[:960])
+    assert read(path) == LOUD[:heard] + LOUD[:960]
+
+
+def test_a_file_tells_how_much_its_buffer_takes(tmp_path: Path, clock: Clock) -> None:
+    sink = sink_at(tmp_path / "a.wav", clock)
+    sink.open()
+    assert sink.room_s() == pytest.approx(BUFFER_S)
+    sink.write(LOUD[:1920])
+    assert sink.room_s() == pytest.approx(BUFFER_S - 0.04)
+    clock.now += 0.01
+    assert sink.room_s() == pytest.approx(BUFFER_S - 0.03)
+    sink.close()
+
+
 def test_a_numbered_file_for_each_answer(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "reply-2.wav").write_bytes(b"of an earlier run")
     sink = sink_at(tmp_path / "reply-{n}.wav", clock)
@@ -229,7 +256,7 @@ def test_a_file_that_was_never_closed_can_be_heard(tmp_path: Path, clock: Clock)
     sink = sink_at(tmp_path / "reply.wav", clock)
     sink.open()
     sink.write(LOUD)
-    assert load(tmp_path / "reply.wav") == LOUD
+    assert load(tmp_path / "reply.wav") == read(tmp_path / "reply.wav") == LOUD
     sink.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from satellite.errors import DeviceError
 from satellite.model.audio import FRAME_BYTES, RATE
 
+BUFFER_MS = 120
 SPEECH = b"\x01\x00" * (FRAME_BYTES // 2)
 QUIET = bytes(FRAME_BYTES)
 
@@ -58,20 +60,27 @@ class ScriptedSource:
 
 
 class ScriptedSink:
-    """Plays into memory as fast as it is written, or at the pace that a test gives."""
+    """A device with 120 ms of buffer. It sounds as fast as it is written, or as far as a test lets.
 
-    def __init__(self, *, gate: Callable[[], None] = lambda: None, delay_s: float = 0.0) -> None:
-        self.played = b""
+    ``sounded`` is what was heard; what was dropped is not in it.
+    """
+
+    def __init__(self, *, gate: Callable[[], None] = lambda: None) -> None:
+        self.sounded = b""
         self.log: list[str] = []
-        self.failing = False
+        self.failing: DeviceError | None = None
         self._gate = gate
-        self._delay_s = delay_s
+        self._allowed = math.inf
+        self._buffer = b""
         self._open = False
+
+    def let(self, ms: int) -> None:
+        """Sound as far as this, from the beginning of all, and wait there."""
+        self._allowed = ms * 48
 
     def open(self) -> None:
         assert not self._open, "opened twice"
-        if self.failing:
-            raise DeviceError("no speaker found")
+        self._fail()
         self._open = True
         self.log.append("open")
 
@@ -79,16 +88,36 @@ class ScriptedSink:
         assert self._open, "written while closed"
         assert len(pcm) <= RATE * 2 * 40 // 1000, "a slice is at most 40 ms"
         self._gate()
-        self.played += pcm
+        self._fail()
+        self._buffer += pcm
+        assert len(self._buffer) <= BUFFER_MS * 48, "there is no room for that"
+        self._sound()
+
+    def room_s(self) -> float:
+        self._fail()
+        return BUFFER_MS / 1000 - self.delay_s()
 
     def delay_s(self) -> float:
         assert self._open, "asked while closed"
-        return self._delay_s
+        self._sound()
+        return len(self._buffer) / (RATE * 2)
 
     def drop(self) -> None:
         self._open = False
+        self._buffer = b""
         self.log.append("drop")
 
     def close(self) -> None:
+        if self._open:
+            self.sounded += self._buffer
         self._open = False
+        self._buffer = b""
         self.log.append("close")
+
+    def _sound(self) -> None:
+        size = int(min(len(self._buffer), max(0, self._allowed - len(self.sounded))))
+        self.sounded, self._buffer = self.sounded + self._buffer[:size], self._buffer[size:]
+
+    def _fail(self) -> None:
+        if self.failing is not None:
+            raise self.failing

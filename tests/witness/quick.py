@@ -99,8 +99,14 @@ class Speaker:
         time.sleep(len(pcm) / 2 / RATE / SPEED)
         self.played_ms += len(pcm) / 2 / RATE * 1000
 
+    def room_s(self) -> float:
+        return 1.0
+
     def delay_s(self) -> float:
         return 0.0
+
+    def drop(self) -> None:
+        """Nothing is held."""
 
     def close(self) -> None:
         """Nothing is held."""

@@ -17,7 +17,7 @@ from satellite.errors import DeviceError
 from satellite.model.audio import RATE, SAMPLE_BYTES, seconds_of
 
 BUFFER_S: Final = 0.1  # what a loudspeaker's device holds; sound servers take 40 to 100 ms
-UNFINISHED: Final = 0xFFFF_FFFF  # the length in a WAV header of one who streams
+MOST_BYTES: Final = 0xFFFF_FFFF  # a WAV file counts them in 32 bits
 HEADER: Final = struct.Struct("<4sI8sIHHIIHH4sI")  # the 44 bytes of a plain PCM WAV file
 
 
@@ -33,6 +33,10 @@ class _Playhead:
         """Take sound; blocks while the buffer is over-full."""
         self._silent_at = max(self._silent_at, self._clock()) + seconds_of(pcm_bytes)
         self._wait(self.left_s() - BUFFER_S)
+
+    def room_s(self) -> float:
+        """Seconds of sound that are taken without blocking."""
+        return max(0.0, BUFFER_S - self.left_s())
 
     def left_s(self) -> float:
         """Seconds of sound that were taken and have not sounded."""
@@ -69,6 +73,10 @@ class NullSink:
         """Take as long as a loudspeaker would."""
         self._playhead.add(len(pcm))
 
+    def room_s(self) -> float:
+        """Seconds of sound that the buffer still takes."""
+        return self._playhead.room_s()
+
     def delay_s(self) -> float:
         """Seconds until what was written last has sounded; at most BUFFER_S after a write."""
         return self._playhead.left_s()
@@ -87,7 +95,7 @@ class RecordingSink:
 
     With ``{n}`` in the name each ``open`` begins a new file, with the first number from 1 on that
     is free. Otherwise the first ``open`` begins the file anew and later ones add to it. After every
-    ``close`` the file is complete; in between its header says that it is being streamed.
+    ``write`` the file is complete: whoever is told that an answer was played can open it.
     """
 
     def __init__(
@@ -107,37 +115,43 @@ class RecordingSink:
         """Begin or continue a file. Raises DeviceError when that is impossible."""
         with self._disk_errors():
             self._file = self._open_file()
-            _put_header(self._file, UNFINISHED)
-            self._file.seek(0, 2)
+            _put_header(self._file)
         self._began = True
 
     def write(self, pcm: bytes) -> None:
         """Add PCM of model.audio. Raises DeviceError, for a full disk for example."""
         assert self._file is not None, "write before open"
         with self._disk_errors():
-            if self._file.tell() + len(pcm) > UNFINISHED:
+            if self._file.tell() + len(pcm) > MOST_BYTES:
                 raise DeviceError(f"{self._path}: is full: a WAV file ends at 4 GiB; use {{n}}")
             self._file.write(pcm)
-            self._file.flush()  # a full disk is told now, and a kill loses nothing
+            _put_header(self._file)  # a full disk is told now, and a kill loses nothing
         self._playhead.add(len(pcm))
+
+    def room_s(self) -> float:
+        """Seconds of sound that the buffer still takes."""
+        return self._playhead.room_s()
 
     def delay_s(self) -> float:
         """Seconds until what was written last has sounded; at most BUFFER_S after a write."""
         return self._playhead.left_s()
 
     def drop(self) -> None:
-        """Complete the file at once."""
+        """Complete the file at once, without what has not sounded. Never raises."""
+        unheard = round(self._playhead.left_s() * RATE) * SAMPLE_BYTES
         self._playhead.clear()
-        self.close()
-
-    def close(self) -> None:
-        """Block until all has sounded, then complete the file. Never raises."""
         file, self._file = self._file, None
         if file is None:
             return
-        self._playhead.drain()
         with contextlib.suppress(OSError), file:  # write told of the disk; nobody is left to ask
-            _put_header(file, file.seek(0, 2) - HEADER.size)
+            file.truncate(max(HEADER.size, file.seek(0, 2) - unheard))
+            _put_header(file)
+
+    def close(self) -> None:
+        """Block until all has sounded. Never raises."""
+        if self._file is not None:
+            self._playhead.drain()
+        self.drop()
 
     def _open_file(self) -> BinaryIO:
         if "{n}" not in self._path:
@@ -159,8 +173,11 @@ class RecordingSink:
             ) from exc
 
 
-def _put_header(file: BinaryIO, size: int) -> None:
-    total = min(size + HEADER.size - 8, UNFINISHED)
+def _put_header(file: BinaryIO) -> None:
+    """Say how long the file is; the next write goes to its end."""
+    size = max(0, file.seek(0, 2) - HEADER.size)
     kind = (16, 1, 1, RATE, RATE * SAMPLE_BYTES, SAMPLE_BYTES, 8 * SAMPLE_BYTES)
     file.seek(0)
-    file.write(HEADER.pack(b"RIFF", total, b"WAVEfmt ", *kind, b"data", size))
+    file.write(HEADER.pack(b"RIFF", size + HEADER.size - 8, b"WAVEfmt ", *kind, b"data", size))
+    file.seek(0, 2)
+    file.flush()

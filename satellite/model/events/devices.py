@@ -95,23 +95,29 @@ class PlayoutStarted:
 class PlayoutDrained:
     """Every sample of a response was played; or, not ``heard``, lost for want of a speaker.
 
-    Then ``played_ms`` of item ``item_id``, and all before it, had been heard.
+    Then ``played_ms`` of item ``item_id``, and all before it, had been heard. ``underruns`` times
+    it had to wait for the server in the middle.
     """
 
     response_id: str
     heard: bool = True
     item_id: str = ""
     played_ms: int = 0
+    underruns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PlayoutFlushed:
-    """Playing stopped on order. ``played_ms`` of item ``item_id`` were heard."""
+    """Playing stopped on order. ``played_ms`` of item ``item_id`` were heard.
+
+    ``underruns`` as of PlayoutDrained.
+    """
 
     response_id: str
     item_id: str
     content_index: int
     played_ms: int
+    underruns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
