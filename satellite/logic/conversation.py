@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from satellite.logic import assistant, calling, history, overdue, report, speech, user
+from satellite.logic import assistant, calling, history, overdue, pausing, report, speech, user
 from satellite.logic.talk import (
     Step,
     Talk,
@@ -37,7 +37,7 @@ def step(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> S
     waits = speaks_untold(talk, settings)
     talk, called = (talk, ()) if waits else calling.finish(talk, now.mono)
     talk, following = conclude(talk, now, settings)
-    return talk, (*orders, *called, *following)
+    return talk, pausing.first((*orders, *called, *following))
 
 
 def conclude(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
@@ -90,7 +90,7 @@ def _on_server(talk: Talk, said: ev.ServerEvent, now: float, settings: TalkSetti
         case ev.IdleTimeout(item_id):
             return user.on_idle_timeout(talk, item_id, now, settings)
         case ev.InputCommitted(item_id):
-            return user.on_committed(talk, item_id, now, settings), ()
+            return user.on_committed(talk, item_id, now, settings)
         case ev.TranscriptDelta() | ev.UserTranscript() | ev.TranscriptFailed():
             return user.on_words(talk, said, now, settings)
         case ev.ServerError(code="input_audio_buffer_commit_empty"):
@@ -172,7 +172,8 @@ def steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
         orders.append(cmd.PauseRecording(paused))
     if (held, shut, paused) != (talk.held, talk.shut, talk.paused):
         talk = replace(talk, held=held, shut=shut, paused=paused)
-    return talk, tuple(orders)
+    talk, more = pausing.steer(talk, now, settings)
+    return talk, (*orders, *more)
 
 
 def _ask(talk: Talk, now: float, settings: TalkSettings) -> tuple[Talk, list[cmd.Command]]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from satellite.logic import link as link_
+from satellite.logic import pausing
 from satellite.logic.clock import Clock
 from satellite.logic.conversation import conclude, settle
 from satellite.logic.link import Link
@@ -71,6 +72,7 @@ def lose_session(talk: Talk, reason: str, now: Instant, settings: TalkSettings) 
 
 def stop(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
     """The daemon ends: every turn ends with it, and says so."""
+    talk = pausing.resumed(talk, now.mono)
     for turn in talk.turns:
         ended = abandon(turn, STOPPED, now.mono)
         if ended.answer is not None and not ended.answer.is_over:

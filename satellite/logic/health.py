@@ -14,7 +14,7 @@ from satellite.logic.clock import wrong_rate
 from satellite.logic.link import Link, Phase
 from satellite.logic.refusal import Again
 from satellite.logic.report import timestamp
-from satellite.logic.talk import Talk, is_sounding
+from satellite.logic.talk import Talk, is_sounding, open_turn
 from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import Instant
@@ -138,7 +138,7 @@ def farewell(health: Health, now: Instant) -> rec.State:
 
 
 def _state(health: Health, talk: Talk, link: Link) -> str:
-    if is_sounding(talk) or talk.shut:  # until the room is quiet nothing is heard
+    if _speaks(talk):
         return "speaking"
     if health.muted:
         return "thinking" if any(t.stopped is None for t in talk.turns) else "muted"
@@ -146,7 +146,7 @@ def _state(health: Health, talk: Talk, link: Link) -> str:
         return "error"
     if link.refusal is not None and link.phase is not Phase.READY:
         return "offline"
-    if any(not t.ended for t in talk.turns):
+    if any(not t.ended for t in talk.turns) or talk.hushed_at is not None:
         return "listening"
     if any(t.stopped is None for t in talk.turns):
         return "thinking"
@@ -157,6 +157,12 @@ def _state(health: Health, talk: Talk, link: Link) -> str:
     if link.phase in {Phase.CONNECTING, Phase.CONFIGURING}:
         return "connecting"
     return "idle"
+
+
+def _speaks(talk: Talk) -> bool:
+    """Something sounds, and nobody speaks over it; or nothing is heard until the room is quiet."""
+    spoken_over = talk.hushed_at is not None or open_turn(talk) is not None
+    return talk.shut or (is_sounding(talk) and not spoken_over)
 
 
 def _stalled(health: Health) -> bool:

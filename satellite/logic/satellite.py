@@ -27,6 +27,7 @@ from satellite.logic import (
     endings,
     history,
     muting,
+    pausing,
     rotation,
     speech,
     waking,
@@ -153,13 +154,15 @@ def _note_sent(state: State, orders: tuple[cmd.Command, ...], now: Instant) -> S
 
 def deadline(state: State) -> float | None:
     """Monotonic seconds at which a Tick changes something, where that is known before."""
-    soon = [at for at in (state.link.deadline, doing.deadline(state)) if at is not None]
-    if state.talk.shut and not talk_.is_sounding(state.talk):
-        soon.append(state.talk.quiet_at)
-    told_at = presence_.deadline(state.presence)
-    if told_at is not None:
-        soon.append(told_at)
-    return min(soon, default=None)
+    quiet = state.talk.shut and not talk_.is_sounding(state.talk)
+    times = (
+        state.link.deadline,
+        doing.deadline(state),
+        state.talk.quiet_at if quiet else None,
+        pausing.deadline(state.talk),
+        presence_.deadline(state.presence),
+    )
+    return min((at for at in times if at is not None), default=None)
 
 
 def _of_session(settings: Settings, link: Link) -> Settings:

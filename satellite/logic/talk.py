@@ -34,6 +34,7 @@ class Talk:
     utterances: int = 0  # how often the gate opened
     given_up: int = 0  # the last utterance that was, and told
     gate_open: bool = False
+    onset_at: float | None = None  # when it opened, for words that the server says nothing of yet
     opened_at: float | None = None  # when the sound after the pre-roll began
     opened_ms: int = 0  # length of the sound since
     mic_speed: float | None = None  # seconds of sound in a second, where that is not one
@@ -54,6 +55,8 @@ class Talk:
     held: bool = False  # the last orders given to the capture thread
     shut: bool = False
     paused: bool = False
+    hushed_at: float | None = None  # since when the speaker waits for the user
+    vain_s: float = 0.0  # how long it did so for nobody, since it began to play
 
 
 class Sentence(NamedTuple):

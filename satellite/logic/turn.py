@@ -44,6 +44,7 @@ class Answer:
     cut: str | None = None  # why, where that was not the user
     played_ms: int | None = None  # None: to its end, if it has one
     audio_at: float | None = None  # when its first sample went to the speaker
+    paused_s: float = 0.0  # since then, for nobody
     deadline: float = 0.0
 
     @property
@@ -202,7 +203,8 @@ def fail_answer(answer: Answer, reason: str, now: float) -> Answer:
 
 def cut_short(answer: Answer, reason: str, now: float) -> Answer:
     """Playing ends here and now; what was heard is known by the clock only."""
-    heard_ms = 0 if answer.audio_at is None else round((now - answer.audio_at) * 1000)
+    begun_at = now if answer.audio_at is None else answer.audio_at
+    heard_ms = round((now - begun_at - answer.paused_s) * 1000)
     status = answer.status or "cancelled"
     cut = replace(answer, status=status, sounding=False, interrupted=True, reason=reason)
     return replace(cut, played_ms=max(0, heard_ms))

@@ -41,7 +41,7 @@ def on_gate_opened(talk: Talk, now: float, settings: TalkSettings) -> Step:
     """Where we end the turns, the user's first word is what interrupts."""
     utterances = talk.utterances + 1
     talk = replace(talk, gate_open=True, discarding=False, utterances=utterances, opened_at=None)
-    talk = replace(talk, uncommitted_ms=0)
+    talk = replace(talk, uncommitted_ms=0, onset_at=now)
     return interrupt(talk, now, cancel=True) if settings.session.manual else (talk, ())
 
 
@@ -76,7 +76,7 @@ def hear(talk: Talk, heard: ev.Heard, now: float, settings: TalkSettings) -> Tal
 def on_gate_closed(talk: Talk, too_long: bool, now: float, settings: TalkSettings) -> Step:
     """At the utterance limit we end the turn ourselves: it may never be silent in this room."""
     was_open = talk.gate_open
-    talk = replace(talk, gate_open=False)
+    talk = replace(talk, gate_open=False, onset_at=None)
     if was_open:
         talk = _judge_microphone(talk, now)
     if settings.session.manual:
@@ -163,7 +163,7 @@ def on_speech_started(
 def _claimed(talk: Talk) -> Talk:
     """The server heard the present sentence, or the oldest of those that had waited for it."""
     waited = tuple(sentence for sentence in talk.unclaimed if sentence.waited)
-    return replace(talk, unclaimed=waited[1:])
+    return replace(talk, unclaimed=waited[1:], onset_at=None)
 
 
 def on_speech_stopped(
@@ -179,13 +179,15 @@ def on_speech_stopped(
     return put(talk, _ended(talk, turn, now, settings))
 
 
-def on_committed(talk: Talk, item_id: str, now: float, settings: TalkSettings) -> Talk:
+def on_committed(talk: Talk, item_id: str, now: float, settings: TalkSettings) -> Step:
     """An item exists: of a turn that we know, that we committed, or that nobody announced."""
     if is_past(talk, item_id):
-        return talk
+        return talk, ()
     turn = turn_of(talk, item_id) or next((t for t in talk.turns if t.awaiting), None)
+    orders: tuple[cmd.Command, ...] = ()
     if turn is None:  # some servers forget speech_started, some say speech_stopped twice
-        talk, turn = begin(talk, item_id, now, settings)
+        talk, orders = interrupt(talk, now, cancel=True)
+        talk, turn = begin(_claimed(talk), item_id, now, settings)
     if turn.awaiting:
         turn = replace(turn, item_id=item_id, awaiting=False)
     if talk.early is not None and talk.early.item_id == item_id:
@@ -193,7 +195,7 @@ def on_committed(talk: Talk, item_id: str, now: float, settings: TalkSettings) -
     turn = replace(_ended(talk, turn, now, settings), committed=True)
     if turn.nudges >= 2:
         turn = replace(turn, deadline=now + RESPONSE_GRACE_S)
-    return put(talk, turn)
+    return put(talk, turn), orders
 
 
 def on_refused_commit(talk: Talk) -> Talk:

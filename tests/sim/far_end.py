@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SPEECH: Final = b"\x01" * FRAME_BYTES
 QUIET: Final = bytes(FRAME_BYTES)
+OWN: Final = b"\x02" * FRAME_BYTES  # the assistant's voice, heard by the microphone
+OWN_AND_SPEECH: Final = b"\x03" * FRAME_BYTES
 SILENCE_MS: Final = 500
 PHANTOM: Final = "Thanks for watching!"
 
@@ -28,6 +30,7 @@ class Server:
         self.link = 0
         self.number = itertools.count(1)
         self.words = 0
+        self.own = 0  # frames of the assistant's voice that came here
         self.reset()
 
     def reset(self) -> None:
@@ -136,8 +139,9 @@ class Server:
         self.world.conversation_is_over = False
         for start in range(0, len(sound.pcm), FRAME_BYTES):
             frame = sound.pcm[start : start + FRAME_BYTES]
-            if frame == SPEECH and sound.at is not None:
+            if frame != QUIET and sound.at is not None:
                 self.world.ledger.reached(sound.at, self.item)
+            self.own += frame in {OWN, OWN_AND_SPEECH}
             self.hear(frame)
 
     def commit(self) -> None:
@@ -156,13 +160,14 @@ class Server:
         if self.world.session.manual:
             return
         rng, faults = self.world.rng, self.world.faults
-        if frame == SPEECH:
+        if frame != QUIET:
             self.speech_ms, self.silence_ms = self.speech_ms + FRAME_MS, 0
         else:
             self.silence_ms += FRAME_MS
         if self.item is None and self.speech_ms >= 100:
             self.item = self.new_item()
-            self.later(0.05, ev.SpeechStarted(self.item))
+            if not faults.no_start or rng.random() >= faults.no_start:
+                self.later(0.05, ev.SpeechStarted(self.item))
             if self.response is not None:
                 self.cancel(0.06, "turn_detected")
         elif self.item is not None and self.silence_ms >= SILENCE_MS:

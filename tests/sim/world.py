@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from far_end import QUIET, SPEECH, Server
+from far_end import OWN, OWN_AND_SPEECH, QUIET, SPEECH, Server
 from ledger import WALL, Ledger
 from loudspeaker import Speaker
 from stage import house
@@ -32,6 +32,12 @@ from satellite.model.models import Price
 from satellite.model.requests import Ask, Order, Request
 from satellite.model.session import Activation, Session
 
+SOUND: Final = {
+    (False, False): QUIET,
+    (True, False): SPEECH,
+    (False, True): OWN,
+    (True, True): OWN_AND_SPEECH,
+}
 VALUES: Final[list[tuple[str, list[Any]]]] = [
     ("voice", ["marin", "cedar"]),
     ("language", [None, "fr", "de"]),
@@ -64,11 +70,13 @@ class Faults:
     forget_change: float = 0.0  # it is neither confirmed nor refused
     refuse_say: float = 0.0  # the server does not know such a response
     no_name: float = 0.0  # it does not give back what we named it
+    no_start: float = 0.0  # it hears the user and does not say so
+    speaker_breaks: float = 0.0  # at each piece of an answer
 
     @classmethod
     def draw(cls, rng: random.Random) -> Faults:
         """Each seed has some faults and not others."""
-        rare = {"refuse_say", "no_name"}  # where texts are said
+        rare = {"refuse_say", "no_name", "no_start", "speaker_breaks"}  # drawn where they matter
         names = [name for name in cls.__dataclass_fields__ if name not in rare]
         chosen = {name: rng.choice([0, 0, 0.02, 0.2]) for name in names}
         chosen["drop_link"] /= 20
@@ -89,6 +97,7 @@ class World:
     price: Price | None = None
     caps: dict[str, float] = field(default_factory=dict)
     day_of: Callable[[float], str] | None = None
+    echo_s: tuple[float, float] | None = None  # the speaker is heard: delay and tail of the room
     billed: float = 0.0  # by the server, in US dollars
     dearest: float = 0.0  # of its answers
 
@@ -170,7 +179,7 @@ class World:
             match order:
                 case cmd.Publish(record):
                     self.published.append(record)
-                case cmd.Play() | cmd.EndPlay() | cmd.FlushPlayout():
+                case _ if isinstance(order, cmd.PlaybackCommand):
                     self.speaker.order(order)
                 case cmd.RunTool(call):
                     self.run_tool(call)
@@ -265,16 +274,24 @@ class World:
             self.feed(ev.MicLost("gone"))
             self.at(self.mic_back_at - self.now, self.mic_returns)
             return
-        is_speech = self.now < self.speaking_until
-        passed = self.gate.step(SPEECH if is_speech else QUIET, is_speech)
+        is_speech, is_own = self.now < self.speaking_until, self.hears_itself()
+        frame = SOUND[is_speech, is_own]
+        passed = self.gate.step(frame, is_speech or is_own)
         if passed.change is Change.OPENED:
             self.ledger.opened(self.now)
             self.feed(ev.GateOpened())
         if passed.pcm:
             self.ledger.let_through(self.now, passed.speech_ms)
-            self.feed(ev.Heard(passed.pcm, passed.speech_ms, self.now if is_speech else None))
+            speech_at = self.now if is_speech or is_own else None
+            self.feed(ev.Heard(passed.pcm, passed.speech_ms, speech_at))
         if passed.change in {Change.CLOSED, Change.CUT}:
             self.feed(ev.GateClosed(too_long=passed.change is Change.CUT))
+
+    def hears_itself(self) -> bool:
+        if self.echo_s is None:
+            return False
+        delay_s, tail_s = self.echo_s
+        return self.speaker.sounds(self.now - delay_s, tail_s)
 
     def mic_returns(self) -> None:
         if not self.muted:
