@@ -83,6 +83,19 @@ def speech_within(clock: Clock, start_ms: float, end_ms: float) -> float | None:
     return sum(max(0.0, min(b, end_ms) - max(a, start_ms)) for a, b in clock.speech)
 
 
+def speech_at(clock: Clock, start_ms: float, end_ms: float) -> list[tuple[float, float]]:
+    """When, in monotonic seconds, that span was judged speech, as far as it is remembered."""
+    found: list[tuple[float, float]] = []
+    spans = [(a, b) for a, b in clock.speech if a < end_ms and b > start_ms]
+    for piece, (start, end) in itertools.product(clock.pieces, spans):
+        first = max(start, start_ms, piece.start_ms)
+        last = min(end, end_ms, piece.end_ms)
+        if first < last and piece.real:
+            offset = piece.at - piece.start_ms / 1000
+            found.append((offset + first / 1000, offset + last / 1000))
+    return found
+
+
 def _ends(piece: Piece) -> float:
     return piece.at + (piece.end_ms - piece.start_ms) / 1000
 

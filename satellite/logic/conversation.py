@@ -13,7 +13,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from satellite.logic import assistant, calling, history, overdue, pausing, report, speech, user
+from satellite.logic import (
+    assistant,
+    calling,
+    echo,
+    history,
+    overdue,
+    pausing,
+    report,
+    speech,
+    user,
+)
 from satellite.logic.talk import (
     Step,
     Talk,
@@ -151,6 +161,7 @@ def settle(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
         if after.is_over:
             if after.opened_at >= talk.forgotten_at:
                 talk = replace(talk, said=history.remember(talk.said, after, now.mono))
+            talk = replace(talk, aloud=echo.remember(talk.aloud, after, now.mono))
             talk = speech.note_end(retire(talk, after), after)
         orders += [cmd.Publish(record) for record in (*calls, *records)]
     return talk, tuple(orders)
@@ -173,7 +184,15 @@ def steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
     if (held, shut, paused) != (talk.held, talk.shut, talk.paused):
         talk = replace(talk, held=held, shut=shut, paused=paused)
     talk, more = pausing.steer(talk, now, settings)
-    return talk, (*orders, *more)
+    return _note_sounding(talk, now), (*orders, *more)
+
+
+def _note_sounding(talk: Talk, now: float) -> Talk:
+    """Note since when the speaker sounds, and until when it did."""
+    answers = (turn.answer for turn in talk.turns)
+    begun = any(each and each.sounding and each.audio_at is not None for each in answers)
+    aloud = echo.sounds(talk.aloud, now, on=begun and talk.hushed_at is None)
+    return talk if aloud is talk.aloud else replace(talk, aloud=aloud)
 
 
 def _ask(talk: Talk, now: float, settings: TalkSettings) -> tuple[Talk, list[cmd.Command]]:

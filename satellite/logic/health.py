@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from satellite.logic import budget
+from satellite.logic import budget, echo
 from satellite.logic.clock import wrong_rate
 from satellite.logic.link import Link, Phase
 from satellite.logic.refusal import Again
@@ -88,9 +88,9 @@ def show(
     """Return what to publish: the state where it changed, and a fault for each new problem."""
     problems = tuple(
         _problem(health.shown, code, detail, fix, now)
-        for code, detail, fix in (*_problems(health, link), *_speeds(talk))
+        for code, detail, fix in (*_problems(health, link), *_speeds(talk), *_self_loop(talk, now))
     )
-    state = _state(health, talk, link)
+    state = _state(health, talk, link, now)
     turn_id = talk.turns[-1].turn_id if talk.turns else None
     shown = health.shown
     since = shown.since if shown and shown.state == state else timestamp(now.wall)
@@ -137,14 +137,15 @@ def farewell(health: Health, now: Instant) -> rec.State:
     return rec.State(state="offline", since=since, muted=health.muted, problems=problems)
 
 
-def _state(health: Health, talk: Talk, link: Link) -> str:
+def _state(health: Health, talk: Talk, link: Link, now: Instant) -> str:
     if _speaks(talk):
         return "speaking"
     if health.muted:
         return "thinking" if any(t.stopped is None for t in talk.turns) else "muted"
     if health.mic_lost is not None or _stalled(health):
         return "error"
-    if link.refusal is not None and link.phase is not Phase.READY:
+    refused = link.refusal is not None and link.phase is not Phase.READY
+    if refused or echo.rests(talk.aloud, now.mono):
         return "offline"
     if any(not t.ended for t in talk.turns) or talk.hushed_at is not None:
         return "listening"
@@ -229,6 +230,17 @@ def _speeds(talk: Talk) -> list[tuple[str, str, str]]:
         fix = "its sample rate is not that of the session; look at its settings"
         found.append(("session_rate", detail, fix))
     return found
+
+
+def _self_loop(talk: Talk, now: Instant) -> list[tuple[str, str, str]]:
+    if not echo.rests(talk.aloud, now.mono):
+        return []
+    detail = (
+        "the microphone hears the loudspeaker, and the assistant answered itself again and again;"
+        f" nobody is heard for {echo.REST_S:g} s"
+    )
+    fix = 'set "duplex: half" below audio:, use a headset, or turn the volume down'
+    return [("self_loop", detail, fix)]
 
 
 def _problem(

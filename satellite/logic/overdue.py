@@ -63,7 +63,8 @@ def _watch_for_answer(
     turn: Turn, room: Room, now: float, since: float, *, user_went_on: bool
 ) -> Watched:
     if turn.dropped:  # an answer that comes all the same must still be known
-        return (replace(turn, unanswered="phantom") if now - since > ANSWER_S else turn), ()
+        never = now - since > ANSWER_S
+        return (replace(turn, unanswered=turn.why_dropped) if never else turn), ()
     if turn.nudges == 2 and turn.committed and now > turn.deadline and not room.responding:
         return replace(nudged(turn, 3, now), asked_at=now), (cmd.CreateResponse(),)
     if turn.utterance is not None and turn.asked_at is None and room.responding:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypedDict
 
 from satellite.logic import price
-from satellite.logic.turn import SUPERSEDED, Answer, Call, Turn, spoken_text
+from satellite.logic.turn import ECHO, PHANTOM, SUPERSEDED, Answer, Call, Turn, spoken_text
 from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import Instant, seconds_of
@@ -61,7 +61,7 @@ PARTIAL_S: Final = 0.2  # five a second are as fast as anybody reads
 
 Ending = Literal["answered", "interrupted", "unanswered", "transcribed", "failed"]
 _NOT_OWED: Final = frozenset(
-    {SUPERSEDED, "phantom", "nothing_heard", "only_told", "cancelled", "overruled"}
+    {SUPERSEDED, ECHO, PHANTOM, "nothing_heard", "only_told", "cancelled", "overruled"}
 )
 
 
@@ -236,7 +236,7 @@ def _turn(
 
 def _reason(turn: Turn) -> str | None:
     if turn.dropped:
-        return "phantom"
+        return turn.why_dropped
     if turn.unanswered is not None or turn.answers:
         return turn.unanswered or (turn.answer.reason if turn.answer else None)
     return None if turn.outcome in {"final", "empty"} else turn.transcript_reason

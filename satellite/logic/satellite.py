@@ -29,6 +29,7 @@ from satellite.logic import (
     muting,
     pausing,
     rotation,
+    selfloop,
     speech,
     waking,
 )
@@ -139,7 +140,7 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
     orders = (*orders, *may_speak)
     settle = partial(doing.settle, event=event)
     after = _note_sent(after, orders, now)
-    for follow in (budget.hold, _rotate, _give_up_stale, _hush, _speak, settle):
+    for follow in (budget.hold, selfloop.hold, _rotate, _give_up_stale, _hush, _speak, settle):
         after, more = follow(after, now, settings)
         after, orders = _note_sent(after, more, now), (*orders, *more)
     after, counted = budget.count(after, orders, now, settings)
@@ -160,6 +161,7 @@ def deadline(state: State) -> float | None:
         doing.deadline(state),
         state.talk.quiet_at if quiet else None,
         pausing.deadline(state.talk),
+        selfloop.deadline(state),
         presence_.deadline(state.presence),
     )
     return min((at for at in times if at is not None), default=None)
@@ -181,6 +183,8 @@ def _of_session(settings: Settings, link: Link) -> Settings:
 def _hear(state: State, event: ev.Heard, now: Instant, settings: Settings) -> Step:
     if state.talk.shut:
         return state, ()
+    if selfloop.rests(state, now):
+        return selfloop.decline(state, now, settings)
     if state.link.phase is Phase.READY and budget.is_spent(state, settings):
         return budget.decline(state, now, settings)
     talk, rest = conversation.step(state.talk, event, now, settings.talk)
@@ -332,6 +336,8 @@ def _speak(state: State, now: Instant, settings: Settings) -> Step:
 
 def _wake(state: State, now: Instant, settings: Settings) -> Step:
     """Somebody is about to speak: the session is there when they are done."""
+    if selfloop.rests(state, now):
+        return state, (cmd.AnnounceWake(),)
     link, orders = link_.want(state.link, now.mono, settings.link)
     return replace(state, link=link), (cmd.AnnounceWake(), *orders)
 

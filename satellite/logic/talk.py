@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
 
-from satellite.logic import clock, report
+from satellite.logic import clock, echo, report
 from satellite.logic.turn import Answer, Turn, abandon, speaker_deadline
 from satellite.model import commands as cmd
 from satellite.model import events as ev
@@ -57,6 +57,7 @@ class Talk:
     paused: bool = False
     hushed_at: float | None = None  # since when the speaker waits for the user
     vain_s: float = 0.0  # how long it did so for nobody, since it began to play
+    aloud: echo.Aloud = field(default_factory=echo.Aloud)
 
 
 class Sentence(NamedTuple):

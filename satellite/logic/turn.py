@@ -24,6 +24,8 @@ Source = Literal["voice", "ask", "say"]
 
 SPEAKER_GRACE_S: Final = 10.0  # a speaker that takes longer than its sound is stuck
 SUPERSEDED: Final = "superseded"  # the user went on before it was answered
+ECHO: Final = "echo"  # the assistant said it
+PHANTOM: Final = "phantom"  # nobody did
 LONGEST_TEXT: Final = 20_000  # characters of one part; 120 s of speech are about 2,000
 MOST_PARTS: Final = 20
 WORDS_A_SECOND: Final = 2.5  # slow speech: what was heard is rather too little than too much
@@ -108,6 +110,7 @@ class Turn:
     utterance: int | None = None  # of our own, where we end the turns
     awaiting: bool = False  # we have committed it; the server has not named it yet
     commit_at: float | None = None  # when our commit went to the server
+    said_from: float | None = None  # when its sound began, where the server does not tell
     start_ms: int | None = None
     end_ms: int | None = None
     ended: bool = False  # the server ended it, or we did
@@ -152,6 +155,11 @@ class Turn:
         """True when the last answer was played, or is as it will stay."""
         waits = bool(self.calls) or self.retry_at is not None
         return self.answer is not None and self.answer.is_over and not waits
+
+    @property
+    def why_dropped(self) -> str:
+        """Why it is for nobody, where it was dropped."""
+        return ECHO if self.transcript_reason == ECHO else PHANTOM
 
     @property
     def is_settled(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from satellite.logic import clock, overdue
+from satellite.logic import clock, echo, overdue
 from satellite.logic.phantom import doubt
 from satellite.logic.talk import (
     Step,
@@ -24,7 +24,7 @@ from satellite.logic.talk import (
     silenced,
     turn_of,
 )
-from satellite.logic.turn import LONGEST_TEXT, SUPERSEDED, Outcome, Turn, abandon
+from satellite.logic.turn import ECHO, LONGEST_TEXT, SUPERSEDED, Outcome, Turn, abandon
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import ms_of
@@ -134,6 +134,7 @@ def _end_utterance(talk: Talk, now: float, settings: TalkSettings) -> Step:
         ended=True,
         stopped_at=now,
         speech_end_at=talk.speech_at,
+        said_from=talk.opened_at,
     )
     return put(talk, turn), (cmd.CommitInput(),)
 
@@ -157,7 +158,7 @@ def on_speech_started(
             talk = put(talk, abandon(turn, SUPERSEDED, now))
     talk, orders = interrupt(talk, now, cancel=False)
     talk, turn = begin(_claimed(talk), said.item_id, now, settings)
-    return put(talk, replace(turn, start_ms=said.start_ms)), orders
+    return put(talk, replace(turn, start_ms=said.start_ms, said_from=talk.opened_at)), orders
 
 
 def _claimed(talk: Talk) -> Talk:
@@ -241,6 +242,9 @@ def on_transcript(talk: Talk, said: ev.UserTranscript, now: float, settings: Tal
     text = said.text.strip()[:LONGEST_TEXT]
     outcome: Outcome = "final" if text else "empty"
     why = doubt(text, turn.start_ms, turn.end_ms, talk.clock) if text else None
+    if text:
+        talk, is_own = _is_own(talk, turn, text, now)
+        why = ECHO if is_own else why
     turn = replace(
         turn,
         outcome=outcome,
@@ -252,9 +256,23 @@ def on_transcript(talk: Talk, said: ev.UserTranscript, now: float, settings: Tal
         transcript_usage=said.usage,
         suspect=why is not None,
     )
-    if why is None or not settings.drop_phantoms:
+    if why is None or (why != ECHO and not settings.drop_phantoms):
         return put(talk, turn), ()
-    return _drop(talk, replace(turn, told_transcript=True, dropped=True), settings)
+    talk, orders = _drop(talk, replace(turn, told_transcript=True, dropped=True), settings)
+    if why == ECHO:  # the model must not take it for the user's word
+        orders = (*orders, cmd.DeleteItem(said.item_id))
+    return talk, orders
+
+
+def _is_own(talk: Talk, turn: Turn, text: str, now: float) -> tuple[Talk, bool]:
+    """Whether the assistant said it; that is counted."""
+    heard: list[echo.Span] = []
+    if turn.start_ms is not None and turn.end_ms is not None:
+        heard = clock.speech_at(talk.clock, turn.start_ms, turn.end_ms)
+    elif turn.said_from is not None and turn.speech_end_at is not None:
+        heard = [(turn.said_from, turn.speech_end_at)]
+    verdict = echo.judge(talk.aloud, text, heard, talk.turns, now)
+    return replace(talk, aloud=echo.count(talk.aloud, verdict)), verdict == "echo"
 
 
 def _drop(talk: Talk, turn: Turn, settings: TalkSettings) -> Step:
@@ -262,7 +280,7 @@ def _drop(talk: Talk, turn: Turn, settings: TalkSettings) -> Step:
     answer = turn.answer
     if answer is None:
         comes = turn.answers and (turn.asked_at is not None or not settings.session.manual)
-        return put(talk, turn if comes else replace(turn, unanswered="phantom")), ()
+        return put(talk, turn if comes else replace(turn, unanswered=turn.why_dropped)), ()
     if answer.is_over or answer.interrupted:
         return put(talk, turn), ()
     orders = silenced(turn, answer, cancel=True)
