@@ -152,6 +152,7 @@ def _settings(config: Config, place: str) -> Settings:
             session=session,
             drop_phantoms=realtime_.transcription.phantoms == "drop",
             follow_up_s=config.wake_word.follow_up_s,
+            chimes=frozenset(config.audio.output.chimes),
         ),
         asked=AskedSettings(frozenset(config.commands.refuse), config.privacy.remote_unmute),
         chosen=ChosenSettings(

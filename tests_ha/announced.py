@@ -163,6 +163,8 @@ DIAGNOSTICS: Final = rec.Diagnostics(
     outbox_expired=0,
     mqtt_reconnects=0,
     session_reconnects=0,
+    echoes=0,
+    underruns=0,
     version="0.1.0",
     ts=now(),
 )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from satellite.logic import calling
+from satellite.logic.echo import TAIL_S
 from satellite.logic.talk import (
     STALL_S,
     Step,
@@ -39,7 +40,6 @@ from satellite.logic.turn import (
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 
-ECHO_TAIL_S: Final = 0.3  # audio.md 5: the room is quiet 300 ms after the speaker
 LONGEST_ANSWER_MS: Final = 120_000  # reliability F33
 LONGEST_RETRY_S: Final = 10.0  # nobody waits longer for an answer
 PASSING: Final = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded", "server_error"})
@@ -107,10 +107,12 @@ def on_audio(talk: Talk, delta: ev.AudioDelta, now: float, settings: TalkSetting
     talk, turn, answer, orders = _answer_of(talk, response_id, now, settings)
     if answer.interrupted or answer.status is not None:
         return talk, orders
+    if turn.source == "say" and not answer.received and "message" in settings.chimes:
+        orders = (*orders, cmd.PlayChime("message"))
     answer = add_audio(answer, delta)
     play = cmd.Play(response_id, delta.item_id, delta.content_index, delta.pcm, turn.volume)
     if answer.audio_ms <= LONGEST_ANSWER_MS and len(answer.received) <= MOST_PARTS:
-        return put_answer(talk, turn, answer, now), (play,)
+        return put_answer(talk, turn, answer, now), (*orders, play)
     cut = replace(answer, status="incomplete", reason="too_long")
     end = (play, cmd.CancelResponse(response_id), cmd.EndPlay(response_id))
     return put_answer(talk, turn, cut, now), end
@@ -171,24 +173,46 @@ def on_started(talk: Talk, response_id: str, at: float) -> Talk:
     return put(talk, replace(turn, answer=replace(turn.answer, audio_at=at)))
 
 
-def on_drained(talk: Talk, response_id: str, heard: bool, now: float) -> Talk:
-    """The last sample was played."""
-    talk = replace(talk, quiet_at=now + ECHO_TAIL_S)
-    turn = turn_heard(talk, response_id)
+def on_drained(talk: Talk, event: ev.PlayoutDrained, now: float) -> Step:
+    """The last sample was played, or the speaker broke."""
+    talk = replace(talk, quiet_at=now + TAIL_S, underruns=talk.underruns + event.underruns)
+    turn = turn_heard(talk, event.response_id)
     if turn is None or turn.answer is None:
-        return talk
+        return talk, ()
     answer = replace(turn.answer, sounding=False)
-    if not heard:
-        answer = replace(answer, played_ms=0)
-    elif answer.status == "completed":  # the interruption came too late to take anything away
+    if not event.heard:
+        return _on_broken(talk, replace(turn, answer=answer), answer, event)
+    if answer.status == "completed":  # the interruption came too late to take anything away
         answer = replace(answer, interrupted=False)
-    return put(talk, replace(turn, answer=answer))
+    return put(talk, replace(turn, answer=answer)), ()
+
+
+def _on_broken(talk: Talk, turn: Turn, answer: Answer, event: ev.PlayoutDrained) -> Step:
+    """Of an answer that the speaker broke in, the server is told what was heard once it is whole.
+
+    One of which nothing could be heard is left to it: its text is published, and a question
+    without any answer would be answered again.
+    """
+    if event.item_id or answer.played_ms is None:  # else what still came was not played either
+        answer = flushed(answer, event.item_id, event.played_ms)
+    talk = put(talk, replace(turn, answer=answer))
+    if answer.status is None or not answer.heard_ms or turn.gone or turn.source == "say":
+        return talk, ()
+    orders: list[cmd.Command] = []
+    left = answer.heard_ms
+    for item, index in {item: index for item, index, _ in answer.received}.items():
+        length_ms = received_ms(answer, item)
+        if left < length_ms:
+            orders.append(cmd.TruncateItem(item, index, left) if left else cmd.DeleteItem(item))
+        left = max(0, left - length_ms)
+    return talk, tuple(orders)
 
 
 def on_flushed(talk: Talk, event: ev.PlayoutFlushed, now: float) -> Step:
     """Tell the server what was heard of each item: all, a part, or nothing (C47)."""
+    talk = replace(talk, underruns=talk.underruns + event.underruns)
     if event.played_ms > 0:
-        talk = replace(talk, quiet_at=now + ECHO_TAIL_S)
+        talk = replace(talk, quiet_at=now + TAIL_S)
     turn = turn_heard(talk, event.response_id)
     if turn is None or turn.answer is None:
         return talk, ()

@@ -83,8 +83,8 @@ def _on_speaker(talk: Talk, event: ev.Event, now: float) -> Step:
     match event:
         case ev.PlayoutStarted(response_id, at):
             return assistant.on_started(talk, response_id, at), ()
-        case ev.PlayoutDrained(response_id, heard):
-            return assistant.on_drained(talk, response_id, heard, now), ()
+        case ev.PlayoutDrained():
+            return assistant.on_drained(talk, event, now)
         case ev.PlayoutFlushed():
             return assistant.on_flushed(talk, event, now)
         case _:

@@ -67,6 +67,8 @@ class Told:
     state: rec.State | None
     settings: rec.Settings | None
     usage: rec.Usage | None
+    echoes: int = 0
+    underruns: int = 0
 
 
 Step = tuple[Presence, tuple[cmd.Command, ...]]
@@ -119,7 +121,7 @@ def tell(
     for due in (_again, _changes, _entities):
         presence, more = due(presence, told, now, settings)
         orders = (*orders, *more)
-    presence, pulse = _pulse(presence, link, now, settings)
+    presence, pulse = _pulse(presence, told, link, now, settings)
     return presence, (*orders, *pulse)
 
 
@@ -179,7 +181,9 @@ def _entities(presence: Presence, told: Told, now: Instant, settings: PresenceSe
     ), tuple(orders)
 
 
-def _pulse(presence: Presence, link: Link, now: Instant, settings: PresenceSettings) -> Step:
+def _pulse(
+    presence: Presence, told: Told, link: Link, now: Instant, settings: PresenceSettings
+) -> Step:
     if presence.pulse_at is None or now.mono < presence.pulse_at:
         return presence, ()
     started = presence.started or now
@@ -193,6 +197,8 @@ def _pulse(presence: Presence, link: Link, now: Instant, settings: PresenceSetti
         outbox_expired=outbox.expired,
         mqtt_reconnects=max(0, presence.connects - 1),
         session_reconnects=presence.losses,
+        echoes=told.echoes,
+        underruns=told.underruns,
         version=settings.version,
         ts=timestamp(now.wall),
     )

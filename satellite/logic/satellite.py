@@ -22,6 +22,7 @@ from typing import Final
 
 from satellite.logic import (
     budget,
+    chiming,
     conversation,
     doing,
     endings,
@@ -143,6 +144,8 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
     for follow in (budget.hold, selfloop.hold, _rotate, _give_up_stale, _hush, _speak, settle):
         after, more = follow(after, now, settings)
         after, orders = _note_sent(after, more, now), (*orders, *more)
+    after, chime = chiming.failed(after, orders, now, settings)
+    orders = (*orders, *chime)
     after, counted = budget.count(after, orders, now, settings)
     return _show(after, (*orders, *counted), event, now, settings)
 
@@ -338,8 +341,9 @@ def _wake(state: State, now: Instant, settings: Settings) -> Step:
     """Somebody is about to speak: the session is there when they are done."""
     if selfloop.rests(state, now):
         return state, (cmd.AnnounceWake(),)
+    chime = chiming.woke(state.talk, settings.talk)
     link, orders = link_.want(state.link, now.mono, settings.link)
-    return replace(state, link=link), (cmd.AnnounceWake(), *orders)
+    return replace(state, link=link), (*chime, cmd.AnnounceWake(), *orders)
 
 
 def _hush(state: State, now: Instant, settings: Settings) -> Step:
@@ -361,7 +365,13 @@ def _show(
     device_id = settings.talk.report.device_id
     health, records = health_.show(state.health, state.talk, state.link, device_id, now)
     assert state.usage.shown is not None
-    told = Told(health.shown, state.chosen.shown, state.usage.shown)
+    told = Told(
+        health.shown,
+        state.chosen.shown,
+        state.usage.shown,
+        state.talk.aloud.echoes,
+        state.talk.underruns,
+    )
     presence, more = presence_.tell(state.presence, event, told, state.link, now, settings.presence)
     if isinstance(event, ev.BusUp):  # it has the state
         records = tuple(record for record in records if not isinstance(record, rec.State))

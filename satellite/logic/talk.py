@@ -57,6 +57,7 @@ class Talk:
     paused: bool = False
     hushed_at: float | None = None  # since when the speaker waits for the user
     vain_s: float = 0.0  # how long it did so for nobody, since it began to play
+    underruns: int = 0  # how often the speaker had to wait for the server, since the start
     aloud: echo.Aloud = field(default_factory=echo.Aloud)
 
 
@@ -108,6 +109,7 @@ class TalkSettings:
     session: Session = field(default_factory=Session)
     drop_phantoms: bool = False  # else they are published as suspect
     follow_up_s: float = 0.0  # after an answer no wake word is needed for so long
+    chimes: frozenset[cmd.Chime] = frozenset()
 
 
 def is_busy(talk: Talk) -> bool:

@@ -248,13 +248,16 @@ def add_audio(answer: Answer, delta: ev.AudioDelta) -> Answer:
 
 
 def flushed(answer: Answer, item_id: str, played_ms: int) -> Answer:
-    """The speaker stopped ``played_ms`` into item ``item_id``; items before it were heard whole."""
+    """The speaker stopped ``played_ms`` into item ``item_id``; items before it were heard whole.
+
+    Of an item that nobody knows nothing was.
+    """
     before = 0
     for item, _, size in answer.received:
         if item == item_id:
-            break
+            return replace(answer, sounding=False, played_ms=ms_of(before) + played_ms)
         before += size
-    return replace(answer, sounding=False, played_ms=ms_of(before) + played_ms)
+    return replace(answer, sounding=False, played_ms=0)
 
 
 def received_ms(answer: Answer, item_id: str) -> int:

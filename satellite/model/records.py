@@ -220,6 +220,10 @@ class Diagnostics(Record, frozen=True, kw_only=True):
     """Messages that nobody took in time, since the start; ``replay`` still has them."""
     mqtt_reconnects: int
     session_reconnects: int
+    echoes: int
+    """What the assistant said and heard itself, dropped since the start."""
+    underruns: int
+    """How often an answer had to wait for the server in its middle, since the start."""
     version: str
     ts: str
 

@@ -77,6 +77,8 @@ RECORDS: list[rec.Record] = [
         outbox_expired=0,
         mqtt_reconnects=0,
         session_reconnects=1,
+        echoes=0,
+        underruns=0,
         version="0.1.0",
         ts=TS,
     ),

@@ -1,0 +1,63 @@
+"""When a short sound of our own is played: go on, a message follows, it cannot be answered. Pure.
+
+Rule 1: never over a person, nor over the assistant; and each once for what it is about.
+Rule 2: the one before a text that is said comes with its first sound (assistant.py).
+Rule 3: it failed for whoever asked to be heard, by a wake word or a button, or was heard by the
+server: what an open microphone hears, and no server, may have been nobody.
+Rule 4: nothing is heard while that one sounds, in half duplex, or it might be taken for a word. The
+one after a wake word shuts nothing: the person it is for begins to speak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from satellite.logic import conversation
+from satellite.logic.chosen import activation
+from satellite.logic.echo import TAIL_S
+from satellite.logic.talk import Talk, TalkSettings, is_sounding, open_turn
+from satellite.model import commands as cmd
+from satellite.model import records as rec
+from satellite.model.audio import Instant
+from satellite.model.session import Activation
+
+if TYPE_CHECKING:
+    from satellite.logic.satellite import Settings, State, Step
+
+LENGTH_S: Final = 0.5  # of a chime, and of a device that opens
+_ON_PURPOSE: Final = frozenset({"muted", "stopped", "new_session", "self_loop"})
+
+
+def woke(talk: Talk, settings: TalkSettings) -> tuple[cmd.Command, ...]:
+    """A wake word was heard: go on."""
+    free = "woke" in settings.chimes and not is_sounding(talk)
+    return (cmd.PlayChime("woke"),) if free else ()
+
+
+def failed(state: State, orders: tuple[cmd.Command, ...], now: Instant, settings: Settings) -> Step:
+    """Somebody is told by ``orders`` that a turn failed: so is the room."""
+    talk, muted = state.talk, state.privacy.muted or state.health.muted
+    if not orders or muted or "failed" not in settings.talk.chimes:
+        return state, ()
+    if is_sounding(talk) or _speaks(talk):
+        return state, ()
+    records = (order.record for order in orders if isinstance(order, cmd.Publish))
+    turns = (record for record in records if isinstance(record, rec.TurnRecord))
+    if not any(_was_asked_for(turn, activation(state.chosen)) for turn in turns):
+        return state, ()
+    talk = replace(talk, quiet_at=max(talk.quiet_at, now.mono + LENGTH_S + TAIL_S))
+    talk, following = conversation.conclude(talk, now, settings.talk)
+    return replace(state, talk=talk), (cmd.PlayChime("failed"), *following)
+
+
+def _speaks(talk: Talk) -> bool:
+    return open_turn(talk) is not None or (talk.gate_open and not talk.discarding)
+
+
+def _was_asked_for(turn: rec.TurnRecord, active: Activation) -> bool:
+    """A person in the room waits for an answer to it, and has heard none."""
+    if turn.event_type != "failed" or turn.source != "voice" or turn.reason in _ON_PURPOSE:
+        return False
+    heard_by_server = turn.item_id is not None
+    return turn.speech_end_to_audio_ms is None and (heard_by_server or active != "open_mic")
