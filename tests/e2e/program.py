@@ -79,6 +79,13 @@ class Daemon:
             if not values or (isinstance(payload, dict) and values.items() <= payload.items()):
                 return payload
 
+    def told(self, topic: str, timeout_s: float = 20.0, **values: Any) -> Any:
+        """A payload on a topic that has the values: one that has come, or the next."""
+        for found, payload in self.all:
+            if found == f"{demo.BASE}/{topic}" and values.items() <= payload.items():
+                return payload
+        return self.until(topic, timeout_s, **values)
+
     def problem(self, code: str, timeout_s: float = 20.0) -> dict[str, str]:
         """Wait until the state names a problem."""
         deadline = time.monotonic() + timeout_s

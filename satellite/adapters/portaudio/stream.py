@@ -16,7 +16,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from satellite.adapters.portaudio import library, watch
+from satellite.adapters.portaudio import left_open, library, watch
 from satellite.adapters.portaudio.devices import Device, Kind, Look, led_to
 from satellite.adapters.portaudio.library import LIFECYCLE, is_busy, reason
 from satellite.adapters.portaudio.names import Chosen, UnseenError, busy, choose, holder_of
@@ -55,6 +55,7 @@ class Stream:
         self._channel = channel
         self._watch: watch.Watch | None = None
         self._asked = library.asked()
+        self._files: dict[int, str] = {}
         self.spare_s = float(getattr(stream, f"get_{kind.prefix}_latency")())
         short = self.spare_s < PERIOD_MS / 1000 * 0.9
         self.period = rate_hz * SHORT_MS // 1000 if short else _period(rate_hz)
@@ -67,6 +68,10 @@ class Stream:
     def watch(self, watched: watch.Watch | None) -> None:
         """Look through ``watched`` from now on, and close it at the end."""
         self._watch = watched
+
+    def own(self, files: dict[int, str]) -> None:
+        """These were opened for it: see left_open.py."""
+        self._files = files
 
     def look(self) -> None:
         """Raise DeviceError when the sound server let us hear something else than we opened."""
@@ -113,6 +118,7 @@ class Stream:
             with contextlib.suppress(OSError):
                 self._stream.close()
             library.terminate(self._audio)
+            left_open.give_back(self._files)
 
     def _ask(self, count: Callable[[], int]) -> int:
         try:
@@ -160,8 +166,10 @@ def _open(kind: Kind, wanted: str, channel: int | None) -> Stream:
         try:
             look = Look(kind, audio)
             chosen = choose(kind, wanted, look.seen)
+            before = left_open.files()
             with led_to(kind, chosen):
                 stream = _start(kind, chosen, look, channel)
+            stream.own(dict(left_open.files().items() - before.items()))
             if kind.captures and watch.is_through_server(chosen):
                 stream.watch(watch.begin(kind, chosen, look.hand_over()))
         except BaseException:
