@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path("/")
+ROOT = Path("/")  # tests have machines of their own
 
 _CARD: Final = re.compile(r"^\s*(\d+) \[(\S+)\s*\]: .*? - (.*)$", re.MULTILINE)
 _PCM: Final = re.compile(r"pcm(\d+)([cp])")
@@ -48,8 +48,9 @@ class Card:
         return sorted((p for p in self.pcms if p.captures is captures), key=lambda p: p.number)
 
 
-def cards(root: Path = ROOT) -> list[Card]:
+def cards(root: Path | None = None) -> list[Card]:
     """All sound cards of this moment, by number."""
+    root = root or ROOT
     listed = _read(root / "proc/asound/cards")
     return [
         Card(int(number), card_id, name, _usb(root, number), _pcms(root, number))

@@ -84,8 +84,6 @@ class MicSource:
         against the clock tell it.
         """
         assert self._stream is not None, "read before open"
-        if self._stream.is_stale:
-            self.open()
         stream = self._stream
         moment: float | None = None
         while (missing := samples - len(self._heard) // SAMPLE_BYTES) > 0:

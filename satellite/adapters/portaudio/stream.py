@@ -7,11 +7,16 @@ PortAudio never tells that a device is gone: a read of more than there is would 
 burn a processor meanwhile. So the owner asks ``available`` or ``room`` and sleeps by itself; a read
 or write of no more than that returns at once. (ALSA's ``file`` plugin, the sound card of our tests,
 always has room for 80 ms and waits in the call.)
+
+PortAudio finds what was plugged in only while nobody uses it. So where somebody misses a device, an
+open stream closes and opens itself once: a gap of some milliseconds in its sound.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import time
 from array import array
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -54,20 +59,16 @@ class Stream:
         self.channels = channels
         self._channel = channel
         self._watch: watch.Watch | None = None
+        self._again: Callable[[], Stream] | None = None
         self._asked = library.asked()
         self._files: dict[int, str] = {}
         self.spare_s = float(getattr(stream, f"get_{kind.prefix}_latency")())
         short = self.spare_s < PERIOD_MS / 1000 * 0.9
         self.period = rate_hz * SHORT_MS // 1000 if short else _period(rate_hz)
 
-    @property
-    def is_stale(self) -> bool:
-        """Whether somebody misses a device that PortAudio finds only when this is opened anew."""
-        return self._asked != library.asked()
-
-    def watch(self, watched: watch.Watch | None) -> None:
-        """Look through ``watched`` from now on, and close it at the end."""
-        self._watch = watched
+    def look_through(self, watched: watch.Watch | None, again: Callable[[], Stream]) -> None:
+        """Watch the sound server from now on; ``again`` opens the same anew."""
+        self._watch, self._again = watched, again
 
     def own(self, files: dict[int, str]) -> None:
         """These were opened for it: see left_open.py."""
@@ -83,6 +84,7 @@ class Stream:
 
         Where the device ran over because nobody read, PortAudio begins again with none.
         """
+        self._renew()
         return self._ask(self._stream.get_read_available)
 
     def read(self, frames: int) -> bytes:
@@ -98,10 +100,12 @@ class Stream:
 
     def room(self) -> int:
         """Frames that can be written without waiting. Raises DeviceError when it is gone."""
+        self._renew()
         return self._ask(self._stream.get_write_available)
 
     def write(self, pcm: bytes) -> None:
         """Play on all channels; waits only for more than there is room."""
+        self._renew()
         try:
             self._stream.write(spread(pcm, self.channels), len(pcm) // SAMPLE_BYTES)
         except OSError as exc:
@@ -109,16 +113,33 @@ class Stream:
 
     def close(self, *, played_out: bool = False) -> None:
         """Give the device back; unless ``played_out``, what has not sounded never will."""
+        if self._audio is None:
+            return
         if played_out:
             with contextlib.suppress(OSError):
                 self._stream.stop_stream()  # waits for the device, so not behind the lock
         if self._watch is not None:
             self._watch.close()
+        audio, self._audio = self._audio, None
         with LIFECYCLE:
             with contextlib.suppress(OSError):
                 self._stream.close()
-            library.terminate(self._audio)
+            library.terminate(audio)
             left_open.give_back(self._files)
+
+    def _renew(self) -> None:
+        """Close and open, if somebody misses a device that PortAudio finds only then."""
+        if self._again is None or self._asked == library.asked():
+            return
+        again, self._again = self._again, None  # should it fail, only close is left
+        if not self._kind.captures:
+            time.sleep(self.spare_s + PERIOD_MS / 1000)  # what is in the device sounds meanwhile
+        self.close()
+        new = again()
+        self._audio, self._stream, self._files = new._audio, new._stream, new._files
+        self._watch, self._again, self._asked = new._watch, new._again, new._asked
+        if (new.rate_hz, new.channels) != (self.rate_hz, self.channels):
+            raise DeviceError(f"the {self._kind.noun} {self.name!r} is another one now")
 
     def _ask(self, count: Callable[[], int]) -> int:
         try:
@@ -170,8 +191,10 @@ def _open(kind: Kind, wanted: str, channel: int | None) -> Stream:
             with led_to(kind, chosen):
                 stream = _start(kind, chosen, look, channel)
             stream.own(dict(left_open.files().items() - before.items()))
+            watched = None
             if kind.captures and watch.is_through_server(chosen):
-                stream.watch(watch.begin(kind, chosen, look.hand_over()))
+                watched = watch.begin(kind, chosen, look.hand_over())
+            stream.look_through(watched, functools.partial(_open, kind, wanted, channel))
         except BaseException:
             library.terminate(audio)  # closes its stream too
             raise
