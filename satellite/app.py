@@ -112,6 +112,7 @@ def build(config: Config, notifier: Notifier) -> App:
         run_tool=builtin.run,
         clock=lambda: Instant(time.monotonic(), time.time()),
         limited=lambda: house.limited,
+        in_mic_since=lambda: capture.in_device_since,
     )
     wire = Wire(
         base_topic,

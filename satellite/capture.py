@@ -1,11 +1,20 @@
-"""The capture thread: the only owner of the microphone, and of the gate.
+"""The capture thread: the only owner of the microphone, and of what hears by it.
 
-It reads, judges and gates; a quiet room wakes no other thread. The core steers it by commands that
-it picks up before each read, and hears from it by events. ``last_frame_at`` is its evidence: the
-core reads it, only this thread writes it.
+It reads and has each block judged and gated (satellite/hearing.py). The core steers it by commands
+that it picks up before each read, and hears from it by events. ``last_frame_at`` and
+``in_device_since`` are its evidence: the core reads them, only this thread writes them.
 
-It reads 80 ms at a time while the room is quiet and 40 ms while the gate is open (performance.md 6:
-wake-ups are the cost of this daemon).
+It reads 80 ms at a time while the room is quiet and 40 ms while somebody speaks, or may interrupt
+the assistant (performance.md 6: wake-ups are the cost of this daemon).
+
+A microphone that fails is said to be lost, closed, and opened anew after 1, 2, 4, then every 8 s:
+its name is looked up each time. An error that nobody foresaw is treated the same and said as such.
+A call into the sound system that never returns cannot be helped from within; the core sees its age
+and has the process end (satellite/logic/health.py).
+
+A process that stood still finds sound that is seconds old, or none of it. That is dropped, as if
+the microphone had been away, and MicGap says so: late words would be answered late, and what was
+captured while the assistant spoke must never be heard as a person.
 
 Muted, it gives the device back, forgets what it heard, says MicClosed and waits for an order. What
 was captured meanwhile is thrown away: after MicClosed nothing of it can be posted. A mute that was
@@ -14,38 +23,31 @@ ordered before ``start`` never opens the device.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from satellite.errors import DeviceError, SatelliteError, SetupError
+from satellite.errors import DeviceError, SatelliteError, Why
+from satellite.hearing import Ears, Hearing
 from satellite.inbox import Post
 from satellite.logic.backoff import Backoff
-from satellite.logic.gate import Change, Gate
+from satellite.logic.gate import Gate
 from satellite.model import commands as cmd
 from satellite.model import events as ev
-from satellite.model.audio import FRAME_BYTES, FRAME_MS, FRAME_SAMPLES, frames
-from satellite.model.ports import Judge, Source, Waker
+from satellite.model.audio import FRAME_BYTES, FRAME_SAMPLES, seconds_of
+from satellite.model.ports import Source
+
+__all__ = ["Capture", "Ears"]
 
 QUIET_FRAMES: Final = 4  # 80 ms
 OPEN_FRAMES: Final = 2  # 40 ms
-REOPEN: Final = Backoff(first_s=1.0, most_s=10.0)  # reliability P2: heard again within 10 s
-
-FIRST_WORDS: Final = frames(5000)  # after a wake word
+REOPEN: Final = Backoff(first_s=1.0, most_s=8.0)  # reliability P2: heard again within 10 s
+LATE_S: Final = 1.0  # a block that comes later than this on top of its length is not of now
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Ears:
-    """How to make what hears. ``judge``: of webrtcvad's aggressiveness; ``waker`` may raise
-    SetupError, and is not made before somebody wants it."""
-
-    judge: Callable[[int], Judge]
-    waker: Callable[[], Waker]
 
 
 class Capture:
@@ -61,10 +63,7 @@ class Capture:
         clock: Callable[[], float],
     ) -> None:
         self._source = source
-        self._ears = ears
-        self._gate = gate
-        self._waker: Waker | None = None
-        self._set_ears(wanted)
+        self._hearing = Hearing(ears, wanted, gate, post)
         self._post = post
         self._clock = clock
         self._orders: SimpleQueue[object] = SimpleQueue()
@@ -72,11 +71,13 @@ class Capture:
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._muted = False
         self._owes_closed = False  # somebody waits to hear that the device is closed
+        self._attends = False  # somebody may interrupt the assistant
         self._failures = 0
+        self._behind_s = 0.0  # so much late sound may still come
         self._said_ended = False
-        self._said_lost = ""
-        self._said_armed = False
+        self._said_lost: tuple[Why, str] | None = None
         self.last_frame_at: float | None = None
+        self.in_device_since: float | None = None
 
     def start(self) -> None:
         """Begin to hear."""
@@ -95,54 +96,99 @@ class Capture:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._obey()
-            if self._muted:
-                self._say_closed()
-                self._carry_out(self._orders.get())
-                continue
-            self._hear()
-            self._gate.forget()
-            self._said_armed = False  # MicLost or MicClosed says that
+            try:
+                self._obey()
+                if self._muted:
+                    self._say_closed()
+                    self._carry_out(self._orders.get())
+                    continue
+                self._hear()
+            except Exception as exc:  # of an order, or of a device that cannot even be closed
+                log.exception("the capture thread failed")
+                self._fail(exc)
             if self._failures:
                 self._rest(REOPEN.delay_s(self._failures, lambda _, most: most))
 
     def _hear(self) -> None:
         """Use the device until told otherwise, or until it fails; it is closed after this."""
         try:
-            self._source.open()
-            self._failures = 0
             self._listen()
         except SatelliteError as exc:
-            self._failures += 1
-            self._lost(str(exc))
+            self._lost(str(exc), exc.why if isinstance(exc, DeviceError) else "missing")
         except Exception as exc:
             log.exception("the capture thread failed")
-            self._failures += 1
-            self._lost(f"{type(exc).__name__} in the capture thread; see the log")
+            self._fail(exc)
         finally:
-            self._source.close()
+            self.last_frame_at = None
+            self._hearing.lose()
+            with self._in_device():
+                self._source.close()
 
     def _listen(self) -> None:
+        with self._in_device():
+            self._source.open()
+        self._behind_s = 0.0
         first = True
-        while True:
-            deaf = self._gate.shut
-            count = OPEN_FRAMES if self._gate.is_open or deaf else QUIET_FRAMES
-            block = self._source.read(count * FRAME_SAMPLES)
-            self.last_frame_at = self._clock()
-            if len(block) != count * FRAME_BYTES:
-                raise DeviceError(f"the microphone gave {len(block)} bytes of a block")
-            self._obey()
-            if self._muted or self._stop.is_set():
+        while not self._is_to_stop():
+            deaf = self._hearing.deaf
+            block, waited_s = self._read()
+            if not block:
+                continue  # nothing yet: a time to look at the orders
+            if self._is_to_stop():
                 return
             if first:
-                first = self._said_ended = False
-                self._said_lost = ""
-                self._post(ev.MicReady())
-            self._note_armed()
-            if not deaf:  # else it was captured while nothing was to be heard
-                self._gate_block(block, self.last_frame_at)
-            self._note_armed()
+                first = False
+                self._say_ready()
+            late = self._is_late(block, waited_s)
+            if self._source.live:
+                self._hearing.watch(block)
+            if not late:
+                self._hearing.hear(block, self.last_frame_at or 0.0, deaf=deaf)
             self._note_end()
+
+    def _is_to_stop(self) -> bool:
+        self._obey()
+        return self._muted or self._stop.is_set()
+
+    def _read(self) -> tuple[bytes, float]:
+        """One block, empty where none came yet; and how long it took to come."""
+        hearing = self._hearing
+        brisk = hearing.open or hearing.deaf or self._attends or self._behind_s > 0
+        count = OPEN_FRAMES if brisk else QUIET_FRAMES
+        begun = self._clock()
+        with self._in_device():
+            block = self._source.read(count * FRAME_SAMPLES)
+        if block and len(block) != count * FRAME_BYTES:
+            raise DeviceError(f"the microphone gave {len(block)} bytes of a block")
+        return block, self._clock() - begun
+
+    def _is_late(self, block: bytes, waited_s: float) -> bool:
+        """Note when a block came, and whether it is of another time: then it is not heard.
+
+        The first one that had to be waited for again is of now.
+        """
+        now, length_s = self._clock(), seconds_of(len(block))
+        late_s = now - (self.last_frame_at or now) - length_s
+        self.last_frame_at = now
+        if not self._source.live:
+            return False
+        if late_s > LATE_S:
+            self._behind_s = late_s + length_s
+            self._hearing.forget()
+            self._post(ev.MicGap(late_s))
+            return True
+        of_now = waited_s >= length_s / 2
+        self._behind_s = 0.0 if of_now else max(0.0, self._behind_s - length_s)
+        return self._behind_s > 0.0
+
+    @contextlib.contextmanager
+    def _in_device(self) -> Iterator[None]:
+        """A call that a device may hold for ever."""
+        self.in_device_since = self._clock()
+        try:
+            yield
+        finally:
+            self.in_device_since = None
 
     def _rest(self, seconds: float) -> None:
         """Obey, and do nothing else, before the device is tried again."""
@@ -162,93 +208,48 @@ class Capture:
 
     def _carry_out(self, order: object) -> None:
         match order:
-            case cmd.HoldGate() | cmd.ShutGate() | cmd.OpenGate():
-                self._steer(order)
+            case cmd.OpenGate(True) if self._muted:
+                pass  # asked for in vain: not for later
+            case cmd.HoldGate() | cmd.ShutGate() | cmd.OpenGate() | cmd.SetEars():
+                self._hearing.obey(order)
+            case cmd.Attend(on):
+                self._attends = on
             case cmd.PauseRecording(on):
                 self._source.pause(on)
             case cmd.MuteMic(on):
                 self._muted = self._owes_closed = on
-            case cmd.SetEars():
-                try:
-                    self._set_ears(order)
-                except SetupError as exc:
-                    log.warning("gate.activation stays %s: %s", self._gate.activation, exc)
             case None:
                 pass  # the thread is to end
             case _:
                 raise AssertionError(f"not an order for the capture thread: {order!r}")
 
-    def _steer(self, order: cmd.HoldGate | cmd.ShutGate | cmd.OpenGate) -> None:
-        match order:
-            case cmd.HoldGate(on):
-                self._gate.hold(on)
-            case cmd.ShutGate(on):
-                self._gate.shut_off(on)
-            case cmd.OpenGate(False):
-                self._gate.end()
-            case cmd.OpenGate(True, for_s) if not self._muted:  # asked for in vain: not for later
-                self._gate.arm(frames(round(for_s * 1000)))
-
-    def _set_ears(self, wanted: cmd.SetEars) -> None:
-        if wanted.activation == "wake_word" and self._waker is None:
-            self._waker = self._ears.waker()
-        self._judge = self._ears.judge(wanted.aggressiveness)
-        self._gate.activate(wanted.activation)
+    def _say_ready(self) -> None:
+        self._failures = 0
+        self._said_ended = False
+        self._said_lost = None
+        self._hearing.begin()
+        self._post(ev.MicReady())
 
     def _say_closed(self) -> None:
         """The device is closed and all that was heard is forgotten."""
-        self.last_frame_at = None
         self._failures = 0
-        self._said_lost = ""
+        self._said_lost = None
         if self._owes_closed:
             self._owes_closed = False
             self._post(ev.MicClosed())
-
-    def _gate_block(self, block: bytes, end_at: float) -> None:
-        """Gate every frame of a block and hand on what it let through as one piece."""
-        pieces: list[bytes] = []
-        speech_ms, speech_at = 0, None
-        for start in range(0, len(block), FRAME_BYTES):
-            frame = block[start : start + FRAME_BYTES]
-            frame_at = end_at - (len(block) - start - FRAME_BYTES) / FRAME_BYTES * FRAME_MS / 1000
-            self._wake(frame)
-            passed = self._gate.step(frame, False if self._gate.shut else self._judge(frame))
-            if passed.change is Change.OPENED:
-                self._post(ev.GateOpened())
-            if passed.pcm:
-                pieces.append(passed.pcm)
-                speech_ms += passed.speech_ms
-                speech_at = frame_at if passed.speech_now else speech_at
-            if passed.change in {Change.CLOSED, Change.CUT}:
-                self._hand_on(pieces, speech_ms, speech_at)
-                pieces, speech_ms = [], 0
-                self._post(ev.GateClosed(too_long=passed.change is Change.CUT))
-        self._hand_on(pieces, speech_ms, speech_at)
-
-    def _wake(self, frame: bytes) -> None:
-        if self._waker is None or not self._gate.waits or self._gate.activation != "wake_word":
-            return
-        word = self._waker.hear(frame)
-        if word is not None:
-            self._gate.arm(FIRST_WORDS, woken=True)
-            self._post(ev.Woke(word))
-
-    def _note_armed(self) -> None:
-        if self._gate.armed != self._said_armed:
-            self._said_armed = self._gate.armed
-            self._post(ev.Armed(self._said_armed))
-
-    def _hand_on(self, pieces: list[bytes], speech_ms: int, speech_at: float | None) -> None:
-        if pieces:
-            self._post(ev.Heard(b"".join(pieces), speech_ms, speech_at))
 
     def _note_end(self) -> None:
         if self._source.ended and not self._said_ended:
             self._said_ended = True
             self._post(ev.RecordingEnded())
 
-    def _lost(self, detail: str) -> None:
+    def _fail(self, exc: Exception) -> None:
+        self._said_lost = None  # each one counts
+        self._lost(f"{type(exc).__name__} in the capture thread; see the log", "failed")
+
+    def _lost(self, detail: str, why: Why) -> None:
+        self._failures += 1
         self.last_frame_at = None
-        if detail != self._said_lost:
-            self._said_lost = detail
-            self._post(ev.MicLost(detail))
+        if not self._muted and (why, detail) != self._said_lost:
+            self._said_lost = why, detail
+            self._post(ev.MicLost(detail, why))

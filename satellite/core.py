@@ -41,6 +41,7 @@ class Outside:
     run_tool: Callable[[ev.ToolCall, float], str]  # of our own; at once
     clock: Callable[[], Instant]
     limited: Callable[[], int] = lambda: 0  # a counter of the MQTT thread
+    in_mic_since: Callable[[], float | None] = lambda: None  # as last_frame_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,10 @@ class Core:
         if event is not None:
             self._decide(event)
         if self._patience_s() == 0.0:
-            self._ticked_at = self._outside.clock().mono
-            self._decide(ev.Tick(self._outside.last_frame_at(), self._outside.limited()))
+            outside = self._outside
+            self._ticked_at = outside.clock().mono
+            tick = ev.Tick(outside.last_frame_at(), outside.limited(), outside.in_mic_since())
+            self._decide(tick)
         shown = self.state.health.shown
         self._outside.alive(shown.state if shown else "starting")
 

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-Why = Literal["missing", "stalled", "busy"]
+Why = Literal["missing", "stalled", "busy", "failed"]
+"""A device is not there, gives or takes nothing any more, is held by another program; or we failed
+in a way that nobody foresaw."""
 
 
 class SatelliteError(Exception):

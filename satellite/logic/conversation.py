@@ -65,8 +65,8 @@ def _decide(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -
             return user.hear(talk, event, now.mono, settings), ()
         case ev.GateClosed(too_long):
             return user.on_gate_closed(talk, too_long, now.mono, settings)
-        case ev.MicLost():
-            return user.on_mic_lost(talk, settings)
+        case ev.MicLost() | ev.MicGap() | ev.MicSignal("stuck"):
+            return user.on_mic_lost(talk), ()
         case ev.FromServer(_, said):
             return _on_server(talk, said, now.mono, settings)
         case ev.ToolDone():
@@ -173,6 +173,7 @@ def steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
     held = open_turn(talk) is not None
     shut = settings.half_duplex and (is_sounding(talk) or now < talk.quiet_at)
     owed = any(t.ended for t in talk.turns)
+    attends = not settings.half_duplex and is_sounding(talk)
     paused = settings.recording and settings.half_duplex and (owed or shut)
     if held != talk.held:
         orders.append(cmd.HoldGate(held))
@@ -181,8 +182,10 @@ def steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
         talk = replace(talk, gate_open=False)
     if paused != talk.paused:
         orders.append(cmd.PauseRecording(paused))
-    if (held, shut, paused) != (talk.held, talk.shut, talk.paused):
-        talk = replace(talk, held=held, shut=shut, paused=paused)
+    if attends != talk.attends:
+        orders.append(cmd.Attend(attends))
+    if (held, shut, paused, attends) != (talk.held, talk.shut, talk.paused, talk.attends):
+        talk = replace(talk, held=held, shut=shut, paused=paused, attends=attends)
     talk, more = pausing.steer(talk, now, settings)
     return _note_sounding(talk, now), (*orders, *more)
 

@@ -66,6 +66,7 @@ def lose_session(talk: Talk, reason: str, now: Instant, settings: TalkSettings) 
             lost = replace(lost, answer=fail_answer(lost.answer, reason, now.mono))
         talk = put(talk, lost)
     talk = replace(talk, clock=Clock(), ran=(), past=(), early=None, reset_s=0.0, uncommitted_ms=0)
+    talk = replace(talk, severed=False)
     talk, following = conclude(talk, now, settings)
     return talk, (*orders, *following)
 

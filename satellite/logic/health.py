@@ -6,9 +6,11 @@ from a thread, with its age, never from what was last asked of one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from satellite.errors import Why
 from satellite.logic import budget, echo
 from satellite.logic.clock import wrong_rate
 from satellite.logic.link import Link, Phase
@@ -20,8 +22,48 @@ from satellite.model import records as rec
 from satellite.model.audio import Instant
 
 FRAME_AGE_S: Final = 2.0  # reliability P1: never "listening" with older evidence
+STOOD_STILL_S: Final = 2.5  # no Tick for so long: the whole process did, and not the microphone
+AWAKE_S: Final = 0.25  # after that the capture thread has had its turn
+STUCK_S: Final = 10.0  # reliability F51: a call that never returns is helped by the end alone
+LIFE_S: Final = 60.0  # and not sooner than this after a start
+MOST_FAILURES: Final = 3  # reliability F50: that nobody foresaw, within a minute
 QUIET_S: Final = 60.0  # between two faults of a kind
 MOST_DENIED: Final = 3  # topics that a problem names
+
+_TRIES: Final = "the satellite goes on trying"
+_LISTEN: Final = "`satellite devices --listen` shows how loud it is"
+
+LOST: Final[Mapping[Why, tuple[str, str]]] = {  # why: code, and what to do
+    "missing": ("mic_missing", f"or name another in audio.input.device; {_TRIES}"),
+    "stalled": (
+        "mic_stalled",
+        f"unplug it and plug it in again, or look at the sound server; {_TRIES}",
+    ),
+    "busy": ("mic_busy", f"or let both have it through a sound server; {_TRIES}"),
+    "failed": ("mic_failed", f"send its lines in the log to whoever keeps this; {_TRIES}"),
+}
+SIGNALS: Final[Mapping[ev.Signal, tuple[str, str, str]]] = {
+    "silent": (
+        "mic_silent",
+        "the microphone delivers exact zeros, which no room does",
+        f"look for a mute switch on it, and for its capture switch in alsamixer; {_LISTEN}",
+    ),
+    "stuck": (
+        "mic_stuck",
+        "the microphone delivers the same sound again and again",
+        "unplug it and plug it in again, or choose another audio.input.device",
+    ),
+    "clipping": (
+        "mic_clipping",
+        "the microphone is too loud: more than 5 % of its samples are at the end of its range",
+        f"lower its gain in alsamixer, or move away from it; {_LISTEN}",
+    ),
+    "faint": (
+        "mic_suspect",
+        "the microphone has delivered next to nothing for a minute",
+        f"look for a mute switch on it, or raise its gain in alsamixer; {_LISTEN}",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +72,13 @@ class Health:
 
     mic_heard: bool = False  # since its last loss
     muted: bool = False  # it was given back on order, and has not been heard since
-    mic_lost: str | None = None
+    mic_lost: ev.MicLost | None = None
+    failed_at: tuple[float, ...] = ()  # when it was lost in a way that nobody foresaw, lately
+    signal: ev.Signal = "good"  # what it delivers
     frame_at: float | None = None
-    checked_at: float | None = None  # when frame_at was looked at
+    in_mic_since: float | None = None  # of the call into the sound system that lasts
+    checked_at: float | None = None  # when these two were looked at
+    awake_at: float = float("-inf")  # they are not judged before
     speaker_lost: str | None = None
     bus_down: ev.BusDown | None = None
     recording_ended: bool = False
@@ -45,7 +91,7 @@ class Health:
 def note(health: Health, event: ev.Event, now: Instant) -> Health:
     """Remember what a thread said about its device."""
     match event:
-        case ev.MicReady() | ev.MicLost() | ev.MicClosed() | ev.RecordingEnded():
+        case ev.MicReady() | ev.MicLost() | ev.MicClosed() | ev.MicSignal() | ev.RecordingEnded():
             return _note_mic(health, event, now)
         case ev.Armed(on):
             return replace(health, armed=on)
@@ -59,27 +105,62 @@ def note(health: Health, event: ev.Event, now: Instant) -> Health:
             return replace(health, speaker_lost=None)
         case ev.SpeakerLost(detail):
             return replace(health, speaker_lost=detail)
-        case ev.Tick(frame_at) if frame_at is not None:
-            return replace(health, frame_at=frame_at, checked_at=now.mono)
+        case ev.Tick():
+            return _look(health, event, now.mono)
         case _:
             return health
 
 
 def _note_mic(
     health: Health,
-    event: ev.MicReady | ev.MicLost | ev.MicClosed | ev.RecordingEnded,
+    event: ev.MicReady | ev.MicLost | ev.MicClosed | ev.MicSignal | ev.RecordingEnded,
     now: Instant,
 ) -> Health:
     match event:
         case ev.MicReady():
-            health = replace(health, recording_ended=False, frame_at=now.mono)
+            health = replace(health, recording_ended=False, frame_at=now.mono, signal="good")
             return replace(health, mic_heard=True, muted=False, mic_lost=None)
-        case ev.MicLost(detail):
-            return replace(health, mic_heard=False, muted=False, armed=False, mic_lost=detail)
+        case ev.MicLost(_, why):
+            if why == "failed":
+                recent = (at for at in health.failed_at if now.mono - at < QUIET_S)
+                health = replace(health, failed_at=(*recent, now.mono)[-MOST_FAILURES:])
+            health = replace(health, signal="good", mic_lost=event)
+            return replace(health, mic_heard=False, muted=False, armed=False)
         case ev.MicClosed():
-            return replace(health, mic_heard=False, muted=True, armed=False, mic_lost=None)
+            health = replace(health, signal="good", mic_lost=None)
+            return replace(health, mic_heard=False, muted=True, armed=False)
+        case ev.MicSignal(signal):
+            return replace(health, signal=signal)
         case ev.RecordingEnded():
             return replace(health, recording_ended=True)
+
+
+def _look(health: Health, tick: ev.Tick, now: float) -> Health:
+    """Take the evidence. After a stop of the whole process it says nothing of the microphone."""
+    if health.checked_at is not None and now - health.checked_at > STOOD_STILL_S:
+        health = replace(health, awake_at=now + AWAKE_S)
+    frame_at = health.frame_at if tick.frame_at is None else tick.frame_at
+    return replace(health, frame_at=frame_at, in_mic_since=tick.in_mic_since, checked_at=now)
+
+
+def deadline(health: Health) -> float | None:
+    """When the evidence that we have is too old; fresh evidence comes with a Tick before that."""
+    if health.checked_at is None or _is_stalled(health):
+        return None
+    if health.checked_at < health.awake_at:
+        return health.awake_at
+    return _due(health)
+
+
+def is_beyond_help(health: Health, started_at: float, now: float) -> bool:
+    """True when only another process can hear again: the library does not come back to us, or
+    fails again and again. Not sooner than LIFE_S after a start, so that the rest can be of use."""
+    if health.checked_at is None or health.checked_at < health.awake_at:
+        return False
+    since, failed = health.in_mic_since, health.failed_at
+    stuck = since is not None and now - since >= STUCK_S
+    fails = len(failed) == MOST_FAILURES and now - failed[0] < QUIET_S
+    return (stuck or fails) and now - started_at >= LIFE_S
 
 
 def show(
@@ -142,7 +223,7 @@ def _state(health: Health, talk: Talk, link: Link, now: Instant) -> str:
         return "speaking"
     if health.muted:
         return "thinking" if any(t.stopped is None for t in talk.turns) else "muted"
-    if health.mic_lost is not None or _stalled(health):
+    if _is_deaf(health):
         return "error"
     refused = link.refusal is not None and link.phase is not Phase.READY
     if refused or echo.rests(talk.aloud, now.mono):
@@ -166,20 +247,32 @@ def _speaks(talk: Talk) -> bool:
     return talk.shut or (is_sounding(talk) and not spoken_over)
 
 
-def _stalled(health: Health) -> bool:
-    if not health.mic_heard or health.frame_at is None or health.checked_at is None:
+def _is_deaf(health: Health) -> bool:
+    """True when whoever speaks is not heard."""
+    dead = health.mic_heard and health.signal in {"silent", "stuck"}
+    return health.mic_lost is not None or dead or _is_stalled(health)
+
+
+def _is_stalled(health: Health) -> bool:
+    """True when nothing has come from the microphone for too long, opened or still to be."""
+    checked_at = health.checked_at
+    if checked_at is None or checked_at < health.awake_at:
         return False
-    return health.checked_at - health.frame_at > FRAME_AGE_S
+    due = _due(health)
+    return due is not None and checked_at >= due
+
+
+def _due(health: Health) -> float | None:
+    """When the evidence that we have is too old: of a call, or of sound where some is due."""
+    since = health.in_mic_since
+    if health.mic_heard and health.frame_at is not None:
+        since = health.frame_at if since is None else min(since, health.frame_at)
+    return None if since is None else since + FRAME_AGE_S
 
 
 def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
-    if health.mic_lost is not None:
-        fix = "or name another in audio.input.device; the satellite goes on trying"
-        found.append(("mic_missing", health.mic_lost, fix))
-    elif _stalled(health):
-        detail = "the microphone is open but delivers no sound"
-        found.append(("mic_stalled", detail, "unplug it and plug it in again"))
+    found += _microphone(health)
     if health.speaker_lost is not None:
         fix = "or change audio.output; it is tried again at the next answer"
         found.append(("speaker_missing", health.speaker_lost, fix))
@@ -201,6 +294,24 @@ def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
         detail = "the recording that stands in for a microphone is over; nothing more is heard"
         found.append(("recording_ended", detail, "give another audio.input.file, or set loop"))
     return found
+
+
+def _microphone(health: Health) -> list[tuple[str, str, str]]:
+    """Why nothing is heard, or badly."""
+    lost, since = health.mic_lost, health.in_mic_since
+    if since is not None and _is_stalled(health) and (health.checked_at or since) - since > 1.0:
+        detail = "the sound system has not answered for seconds"
+        fix = "the satellite soon starts again; if that does not help, unplug the microphone"
+        return [("mic_stalled", detail, fix)]
+    if lost is not None:
+        code, fix = LOST[lost.why]
+        return [(code, lost.detail, fix)]
+    if _is_stalled(health):
+        detail = "the microphone is open but delivers no sound"
+        return [("mic_stalled", detail, "unplug it and plug it in again")]
+    if health.mic_heard and health.signal != "good":
+        return [SIGNALS[health.signal]]
+    return []
 
 
 def _outbox(outbox: ev.OutboxNoted) -> list[tuple[str, str, str]]:

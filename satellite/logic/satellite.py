@@ -8,7 +8,7 @@ Rule 2: when a session ends, in whatever way, every turn of it ends with a reaso
 Rule 3: a session is not closed for idleness while somebody speaks or is owed something; it gives
 way to a new one before the server ends it, in a quiet moment if there is one.
 Rule 4: from the moment that a mute is decided on no sound is taken, whatever is on its way; once
-the microphone is closed none of what was being said is answered: satellite/logic/muting.py. What
+the microphone is closed, or lost, none of what was being said is answered: muting.py here. What
 else people ask for over MQTT is decided on in satellite/logic/doing.py.
 Rule 5: nothing more is spent than the budget allows: then there is no session, and a reason.
 """
@@ -125,6 +125,8 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
     match event:
         case ev.StopRequested():
             return _stop(state, now, settings)
+        case ev.Tick() if _needs_another_process(state, now):
+            return _stop(state, now, settings, cmd.START_AGAIN)
         case ev.Heard() | ev.GateOpened() if state.privacy.muted:
             after, orders = state, _NONE
         case ev.Heard():
@@ -166,8 +168,16 @@ def deadline(state: State) -> float | None:
         pausing.deadline(state.talk),
         selfloop.deadline(state),
         presence_.deadline(state.presence),
+        health_.deadline(state.health),
     )
     return min((at for at in times if at is not None), default=None)
+
+
+def _needs_another_process(state: State, now: Instant) -> bool:
+    """True when the sound system is stuck for good; what is being said is said to its end."""
+    if talk_.is_sounding(state.talk):
+        return False
+    return health_.is_beyond_help(state.health, state.started_at, now.mono)
 
 
 def _of_session(settings: Settings, link: Link) -> Settings:
@@ -348,9 +358,12 @@ def _wake(state: State, now: Instant, settings: Settings) -> Step:
 
 def _hush(state: State, now: Instant, settings: Settings) -> Step:
     """Nobody who is muted is heard, from the decision on: the device may take its time."""
-    if not (state.privacy.muted or state.health.muted):
+    if state.privacy.muted or state.health.muted:
+        link, talk, orders = muting.hush(state.link, state.talk, now, settings.talk)
+    elif state.talk.severed:
+        link, talk, orders = muting.sever(state.link, state.talk, now, settings.talk)
+    else:
         return state, ()
-    link, talk, orders = muting.hush(state.link, state.talk, now, settings.talk)
     return replace(state, link=link, talk=talk), orders
 
 

@@ -52,9 +52,11 @@ class Talk:
     past: tuple[str, ...] = ()  # ids of this session's items and answers that are over
     asked: tuple[Asked, ...] = ()  # what is to be said or asked over MQTT, next one first
     ended: tuple[Ended, ...] = ()  # of those, what nobody was told of yet
+    severed: bool = False  # the last sentence lost its end with the microphone
     held: bool = False  # the last orders given to the capture thread
     shut: bool = False
     paused: bool = False
+    attends: bool = False
     hushed_at: float | None = None  # since when the speaker waits for the user
     vain_s: float = 0.0  # how long it did so for nobody, since it began to play
     underruns: int = 0  # how often the speaker had to wait for the server, since the start

@@ -33,6 +33,7 @@ SHORTEST_PAUSE_S: Final = 0.25  # between words there is less
 RESPONSE_GRACE_S: Final = 0.5  # protocol 5.4 D 3: a commit of ours makes no answer by itself
 SHORTEST_COMMIT_MS: Final = 100  # protocol 3.1: a server refuses less
 MUTED: Final = "muted"
+MIC_LOST: Final = "microphone_lost"
 SURE_S: Final = 3.0  # so much sound tells the speed of a microphone
 MIC_SPEEDS: Final = (0.85, 1.18)  # the nearest wrong ones are 0.67 and 1.5
 
@@ -41,7 +42,7 @@ def on_gate_opened(talk: Talk, now: float, settings: TalkSettings) -> Step:
     """Where we end the turns, the user's first word is what interrupts."""
     utterances = talk.utterances + 1
     talk = replace(talk, gate_open=True, discarding=False, utterances=utterances, opened_at=None)
-    talk = replace(talk, uncommitted_ms=0, onset_at=now)
+    talk = replace(talk, uncommitted_ms=0, onset_at=now, severed=False)
     return interrupt(talk, now, cancel=True) if settings.session.manual else (talk, ())
 
 
@@ -87,14 +88,13 @@ def on_gate_closed(talk: Talk, too_long: bool, now: float, settings: TalkSetting
     return put(talk, overdue.nudged(heard, 2, now)), (cmd.CommitInput(),)
 
 
-def on_mic_lost(talk: Talk, settings: TalkSettings) -> Step:
+def on_mic_lost(talk: Talk) -> Talk:
     """The rest of the sentence is lost; half of one can mean something else."""
-    forget = (cmd.ClearInput(),) if talk.gate_open and settings.session.manual else ()
-    return replace(talk, gate_open=False, uncommitted_ms=0), forget
+    return replace(talk, severed=talk.severed or talk.gate_open)
 
 
-def on_muted(talk: Talk, now: float, settings: TalkSettings) -> Step:
-    """A person wants not to be heard: what was being said is forgotten, and told as a turn.
+def on_cut_off(talk: Talk, why: str, now: float, settings: TalkSettings) -> Step:
+    """Nobody hears the end of what was being said: it is forgotten, and told as a turn.
 
     One that the server hears by now ends with its session: satellite/logic/muting.py.
     """
@@ -105,7 +105,7 @@ def on_muted(talk: Talk, now: float, settings: TalkSettings) -> Step:
         return talk, ()
     if said:
         talk, turn = begin(talk, None, now, settings)
-        talk = put(talk, replace(turn, ended=True, unanswered=MUTED))
+        talk = put(talk, replace(turn, ended=True, unanswered=why))
     return talk, (cmd.ClearInput(),)
 
 

@@ -161,6 +161,13 @@ class PauseRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class Attend:
+    """Hear with as little delay as while somebody speaks: the assistant may be interrupted."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MuteMic:
     """Give the microphone back to the system, or open it again.
 
@@ -191,7 +198,7 @@ class SetEars:
     activation: Activation
 
 
-CaptureCommand = HoldGate | ShutGate | PauseRecording | MuteMic | OpenGate | SetEars
+CaptureCommand = HoldGate | ShutGate | Attend | PauseRecording | MuteMic | OpenGate | SetEars
 
 
 # --- to the playback thread ----------------------------------------------------------------------

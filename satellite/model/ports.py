@@ -27,12 +27,16 @@ class Source(Protocol):
     def read(self, samples: int) -> bytes:
         """Block until ``samples`` samples were captured; return them as PCM of model.audio.
 
-        Raises DeviceError when the device is gone or gives nothing any more; then close() and
-        open() again.
+        Empty where that takes much longer than their length: ask again. Raises DeviceError when
+        the device is gone or gives nothing any more; then close() and open() again.
         """
 
     def close(self) -> None:
         """Give the device back. Safe after any error, and twice."""
+
+    @property
+    def live(self) -> bool:
+        """True where sound passes whether it is read or not; a recording waits for its reader."""
 
     def pause(self, on: bool) -> None:
         """A recording waits, silence is read meanwhile; a microphone cannot wait and does not."""

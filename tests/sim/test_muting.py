@@ -77,7 +77,7 @@ def let_the_server_answer(patch: pytest.MonkeyPatch) -> None:
 
 
 def send_what_waited(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(muting, "_forget_waiting", lambda link, talk, now, settings: (link, talk, ()))
+    patch.setattr(muting, "_forget_waiting", lambda link, talk, *rest: (link, talk, ()))
 
 
 def tell_nobody(patch: pytest.MonkeyPatch) -> None:

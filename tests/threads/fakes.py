@@ -25,6 +25,7 @@ class ScriptedSource:
     failing_opens: int = 0
     fail_when_empty: bool = False
     ended: bool = False
+    live: bool = False
     paused: list[bool] = field(default_factory=list)
     owner: int | None = None
     _more: threading.Condition = field(default_factory=threading.Condition)

@@ -55,6 +55,11 @@ class MicSource:
         self._looked_at = 0.0
 
     @property
+    def live(self) -> bool:
+        """What nobody reads is gone."""
+        return True
+
+    @property
     def ended(self) -> bool:
         """A microphone never ends."""
         return False

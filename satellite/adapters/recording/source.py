@@ -61,6 +61,11 @@ class RecordingSource:
         self._samples = 0
 
     @property
+    def live(self) -> bool:
+        """A recording waits, and its silence is exact zeros."""
+        return False
+
+    @property
     def ended(self) -> bool:
         """True once the last recording and its gap were read."""
         return self._ended

@@ -13,6 +13,7 @@ from satellite.model.events.devices import (
     GateOpened,
     Heard,
     MicClosed,
+    MicGap,
     MicLost,
     MicReady,
     MicSignal,
@@ -20,6 +21,7 @@ from satellite.model.events.devices import (
     PlayoutFlushed,
     PlayoutStarted,
     RecordingEnded,
+    Signal,
     SpeakerLost,
     SpeakerReady,
     Woke,
@@ -71,6 +73,7 @@ Event = (
     | MicSignal
     | RecordingEnded
     | MicClosed
+    | MicGap
     | Woke
     | Armed
     | PlayoutStarted
@@ -111,6 +114,7 @@ __all__ = [
     "InputCommitted",
     "LinkDown",
     "MicClosed",
+    "MicGap",
     "MicLost",
     "MicReady",
     "MicSignal",
@@ -127,6 +131,7 @@ __all__ = [
     "ServerEvent",
     "SessionCreated",
     "SessionUpdated",
+    "Signal",
     "SpeakerLost",
     "SpeakerReady",
     "SpeechStarted",

@@ -51,9 +51,16 @@ class MicLost:
 
 @dataclass(frozen=True, slots=True)
 class MicSignal:
-    """What the microphone delivers is something else from now on; ``good`` after each MicReady."""
+    """What the microphone delivers is something else from now on; after MicReady it is ``good``."""
 
     signal: Signal
+
+
+@dataclass(frozen=True, slots=True)
+class MicGap:
+    """So many seconds of sound were lost, or came too late and were dropped."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,151 @@
+"""What becomes of a block of sound: judged, gated, handed on. It lives in the capture thread.
+
+A quiet room wakes no other thread: an event is posted only for what passes the gate, for a wake
+word, and when the microphone turns out to deliver something else than a room.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from satellite.errors import SetupError
+from satellite.inbox import Post
+from satellite.logic.gate import Change, Gate
+from satellite.logic.signal import SignalWatch
+from satellite.model import commands as cmd
+from satellite.model import events as ev
+from satellite.model.audio import FRAME_BYTES, FRAME_MS, frames
+from satellite.model.ports import Judge, Waker
+
+FIRST_WORDS: Final = frames(5000)  # after a wake word
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """How to make what hears. ``judge``: of webrtcvad's aggressiveness; ``waker`` may raise
+    SetupError, and is not made before somebody wants it."""
+
+    judge: Callable[[int], Judge]
+    waker: Callable[[], Waker]
+
+
+class Hearing:
+    """Owns ``gate``. One thread calls everything. ``post`` gets GateOpened, Heard, GateClosed,
+    Armed, Woke and MicSignal."""
+
+    def __init__(self, ears: Ears, wanted: cmd.SetEars, gate: Gate, post: Post) -> None:
+        self._ears = ears
+        self._gate = gate
+        self._post = post
+        self._signals = SignalWatch()
+        self._waker: Waker | None = None
+        self._set_ears(wanted)
+        self._said_armed = False
+
+    @property
+    def deaf(self) -> bool:
+        """True while nothing is to be heard."""
+        return self._gate.shut
+
+    @property
+    def open(self) -> bool:
+        """True while somebody is heard."""
+        return self._gate.is_open
+
+    def begin(self) -> None:
+        """The microphone delivers; nothing is held against it yet."""
+        self._signals.begin()
+
+    def forget(self) -> None:
+        """Sound was lost, or must not be heard. Whoever asked to be heard must ask again."""
+        self._gate.forget()
+
+    def lose(self) -> None:
+        """The microphone is given back: forget. MicLost or MicClosed says what that means."""
+        self._gate.forget()
+        self._said_armed = False
+
+    def obey(self, order: cmd.HoldGate | cmd.ShutGate | cmd.OpenGate | cmd.SetEars) -> None:
+        """Carry out one order about the gate."""
+        match order:
+            case cmd.HoldGate(on):
+                self._gate.hold(on)
+            case cmd.ShutGate(on):
+                self._gate.shut_off(on)
+            case cmd.OpenGate(False):
+                self._gate.end()
+            case cmd.OpenGate(True, for_s):
+                self._gate.arm(frames(round(for_s * 1000)))
+            case cmd.SetEars():
+                try:
+                    self._set_ears(order)
+                except SetupError as exc:
+                    log.warning("gate.activation stays %s: %s", self._gate.activation, exc)
+
+    def hear(self, block: bytes, end_at: float, *, deaf: bool) -> None:
+        """Gate a block of whole frames that was captured until ``end_at``.
+
+        ``deaf``: it was captured while nothing was to be heard.
+        """
+        self._note_armed()
+        if not deaf and self._signals.signal != "stuck":
+            self._gate_block(block, end_at)
+        self._note_armed()
+
+    def watch(self, block: bytes) -> None:
+        """Notice what the microphone delivers. A stuck one is not heard: nobody speaks there."""
+        changed = self._signals.feed(block)
+        if changed is None:
+            return
+        if changed == "stuck":
+            self._gate.forget()
+        self._post(ev.MicSignal(changed))
+
+    def _set_ears(self, wanted: cmd.SetEars) -> None:
+        if wanted.activation == "wake_word" and self._waker is None:
+            self._waker = self._ears.waker()
+        self._judge = self._ears.judge(wanted.aggressiveness)
+        self._gate.activate(wanted.activation)
+
+    def _gate_block(self, block: bytes, end_at: float) -> None:
+        """Gate every frame of a block and hand on what it let through as one piece."""
+        pieces: list[bytes] = []
+        speech_ms, speech_at = 0, None
+        for start in range(0, len(block), FRAME_BYTES):
+            frame = block[start : start + FRAME_BYTES]
+            frame_at = end_at - (len(block) - start - FRAME_BYTES) / FRAME_BYTES * FRAME_MS / 1000
+            self._wake(frame)
+            passed = self._gate.step(frame, False if self._gate.shut else self._judge(frame))
+            if passed.change is Change.OPENED:
+                self._post(ev.GateOpened())
+            if passed.pcm:
+                pieces.append(passed.pcm)
+                speech_ms += passed.speech_ms
+                speech_at = frame_at if passed.speech_now else speech_at
+            if passed.change in {Change.CLOSED, Change.CUT}:
+                self._hand_on(pieces, speech_ms, speech_at)
+                pieces, speech_ms = [], 0
+                self._post(ev.GateClosed(too_long=passed.change is Change.CUT))
+        self._hand_on(pieces, speech_ms, speech_at)
+
+    def _wake(self, frame: bytes) -> None:
+        if self._waker is None or not self._gate.waits or self._gate.activation != "wake_word":
+            return
+        word = self._waker.hear(frame)
+        if word is not None:
+            self._gate.arm(FIRST_WORDS, woken=True)
+            self._post(ev.Woke(word))
+
+    def _note_armed(self) -> None:
+        if self._gate.armed != self._said_armed:
+            self._said_armed = self._gate.armed
+            self._post(ev.Armed(self._said_armed))
+
+    def _hand_on(self, pieces: list[bytes], speech_ms: int, speech_at: float | None) -> None:
+        if pieces:
+            self._post(ev.Heard(b"".join(pieces), speech_ms, speech_at))
