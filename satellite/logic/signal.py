@@ -68,8 +68,10 @@ class SignalWatch:
             self._stuck_s = 0.0
         else:
             self._end_silence()
-            self._stuck_s = self._stuck_s + length_s if self._repeats(block) else 0.0
-            self._weigh(block, length_s)
+            repeats = self._repeats(block)
+            self._stuck_s = self._stuck_s + length_s if repeats else 0.0
+            if not repeats:
+                self._weigh(block, length_s)
         self._last = block
         before, self.signal = self.signal, self._judge()
         return self.signal if self.signal != before else None

@@ -123,6 +123,16 @@ def test_f41_a_device_that_gives_nothing_new_is_stalled_within_3_s(
     assert source.read(1920) == ramp(0, 1920)
 
 
+def test_a_reader_who_waits_in_vain_can_look_at_its_orders(plug: Plug, clock: Clock) -> None:
+    plug(stop_at=1920)
+    source = microphone(clock)
+    assert len(source.read(1920)) == 3840
+    for _ in range(10):
+        before = clock.now
+        assert source.read(1920) == b""
+        assert clock.now - before < 0.15
+
+
 def test_a_process_that_was_stopped_does_not_blame_the_device(plug: Plug, clock: Clock) -> None:
     audio = plug()
     source = microphone(clock)

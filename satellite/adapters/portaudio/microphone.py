@@ -22,6 +22,7 @@ from satellite.model.audio import RATE, SAMPLE_BYTES
 
 STALL_S: Final = 2.0  # F41: told within 3 s
 LOOK_S: Final = 1.0  # at the sound server, which may let us hear something else
+ORDERS_S: Final = 0.1  # and whoever waits for sound can be told to give the device back in 200 ms
 
 
 class MicSource:
@@ -82,7 +83,7 @@ class MicSource:
             raise
 
     def read(self, samples: int) -> bytes:
-        """Sleep until ``samples`` samples were captured.
+        """Sleep until ``samples`` samples were captured; empty when nothing new came for ORDERS_S.
 
         Raises DeviceError when the device is gone, gave nothing new for ``stall_s``, or is not the
         one any more that was opened. Sound that was lost because nobody read is not told: samples
@@ -100,6 +101,8 @@ class MicSource:
             elif now >= moment:
                 moment = self._cadence.again()
             self._wait(stream, moment - now)
+            if self._waited_s > ORDERS_S and stream.available() <= self._there:
+                return b""
         if moment is None:
             self._cadence.at_once(self._look(stream), samples / RATE)
         block = bytes(self._heard[: samples * SAMPLE_BYTES])
