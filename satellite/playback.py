@@ -146,6 +146,8 @@ class Playback:
             self._write(piece)
             return 0
         if unheard:
+            if unheard <= LOW and not self._playout.expects:
+                self._device(self._sink.push)
             return max(POLL_S, seconds_of(unheard - LOW))
         self._close()
         return None

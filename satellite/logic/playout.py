@@ -105,6 +105,12 @@ class Playout:
         self._sent: deque[tuple[_Response | None, cmd.Play]] = deque()
         self._filled = 0  # silence since the last sound
 
+    @property
+    def expects(self) -> bool:
+        """Whether more is to come of what is playing, and soon."""
+        waiting = any(each.started and not each.ended for each in self._responses)
+        return waiting and self._filled < PATIENCE
+
     def add(self, play: cmd.Play) -> None:
         """Queue a piece behind what is queued."""
         response = self._response(play.response_id)

@@ -58,6 +58,12 @@ class Sink(Protocol):
         Raises DeviceError when the device is gone or takes nothing any more.
         """
 
+    def push(self) -> None:
+        """Nothing follows for now: let even the end of what was written sound by itself.
+
+        Raises DeviceError as write does.
+        """
+
     def room_s(self) -> float:
         """Seconds of sound that a write takes without blocking, as far as the device tells.
 

@@ -4,6 +4,8 @@
     device_user.py play DEVICE [HZ]                   PCM comes from stdin after that line
     device_user.py listen DEVICE [muted]              the capture thread; "mute" and "unmute" come
                                                       from stdin, each event is a line on stdout
+    device_user.py answer DEVICE                      the playback thread; each line on stdin is an
+                                                      order, each event is a line on stdout
     device_user.py names                              the devices, one a line
 
 An error's sentence is the only line on stdout, and 1 the exit code. With HZ the device cannot do
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import sys
 import time
+from array import array
 from typing import Any
 
 from satellite.adapters import portaudio
@@ -24,6 +27,7 @@ from satellite.logic.gate import Gate, GateSettings
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import RATE
+from satellite.playback import Playback
 
 
 def main(verb: str, *args: str) -> None:
@@ -37,6 +41,8 @@ def main(verb: str, *args: str) -> None:
             play(device)
         case "listen", (device, *muted):
             listen(device, muted=bool(muted))
+        case "answer", (device,):
+            answer(device)
         case "names", ():
             sys.stdout.write("".join(f"{found.name}\n" for found in portaudio.devices()))
 
@@ -84,6 +90,43 @@ def play(device: str) -> None:
     sink.close()
     sink.close()
     tell(f"{delay:.3f}\n".encode())
+
+
+def answer(device: str) -> None:
+    """Do as the daemon does. Sound is ``counted``: whoever records it knows where it was cut.
+
+    Orders: ``play MS``, ``end``, ``flush``, ``pause``, ``resume``, ``chime NAME``.
+    """
+    sink = portaudio.SpeakerSink(device, Resampler)
+    playback = Playback(sink, tell_of_playout, time.monotonic, volume=100)
+    playback.start()
+    done = 0
+    for line in sys.stdin:
+        match line.split():
+            case ["play", ms]:
+                pcm = counted(done, int(ms) * RATE // 1000)
+                done += len(pcm) // 2
+                playback.put(cmd.Play("r", "a", 0, pcm))
+            case ["end"]:
+                playback.put(cmd.EndPlay("r"))
+            case ["flush"]:
+                playback.put(cmd.FlushPlayout("r"))
+            case ["chime", ("woke" | "message" | "failed") as name]:
+                playback.put(cmd.PlayChime(name))
+            case [word]:
+                playback.put(cmd.PausePlayout(word == "pause"))
+    assert playback.stop(2)
+
+
+def counted(first: int, samples: int) -> bytes:
+    """Sample n is n % 30,000 + 1: none is silence, and each tells which it is."""
+    return array("h", (n % 30_000 + 1 for n in range(first, first + samples))).tobytes()
+
+
+def tell_of_playout(event: ev.Event) -> None:
+    """The event's name, and how much had been heard or why not."""
+    what: object = getattr(event, "played_ms", getattr(event, "why", ""))
+    tell(f"{type(event).__name__} {what}\n".encode())
 
 
 def only(hz: list[str]) -> None:

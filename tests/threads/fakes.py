@@ -70,6 +70,7 @@ class ScriptedSink:
         self.sounded = b""
         self.log: list[str] = []
         self.failing: DeviceError | None = None
+        self.pushed = False
         self._gate = gate
         self._allowed = math.inf
         self._buffer = b""
@@ -91,8 +92,13 @@ class ScriptedSink:
         self._gate()
         self._fail()
         self._buffer += pcm
+        self.pushed = False
         assert len(self._buffer) <= BUFFER_MS * 48, "there is no room for that"
         self._sound()
+
+    def push(self) -> None:
+        assert self._open, "pushed while closed"
+        self.pushed = True
 
     def room_s(self) -> float:
         self._fail()
@@ -116,7 +122,10 @@ class ScriptedSink:
         self.log.append("close")
 
     def _sound(self) -> None:
-        size = int(min(len(self._buffer), max(0, self._allowed - len(self.sounded))))
+        """The last 10 ms wait for more, until they are pushed."""
+        held = 0 if self.pushed else 480
+        size = min(len(self._buffer) - held, self._allowed - len(self.sounded))
+        size = int(max(0, size))
         self.sounded, self._buffer = self.sounded + self._buffer[:size], self._buffer[size:]
 
     def _fail(self) -> None:

@@ -99,6 +99,9 @@ class Speaker:
         time.sleep(len(pcm) / 2 / RATE / SPEED)
         self.played_ms += len(pcm) / 2 / RATE * 1000
 
+    def push(self) -> None:
+        """Nothing holds it back."""
+
     def room_s(self) -> float:
         return 1.0
 

@@ -14,9 +14,15 @@ from collections.abc import Callable
 from typing import Final
 
 from satellite.adapters.portaudio.devices import SPEAKER
-from satellite.adapters.portaudio.stream import Convert, MakeResampler, Stream, open_stream
+from satellite.adapters.portaudio.stream import (
+    PERIOD_MS,
+    Convert,
+    MakeResampler,
+    Stream,
+    open_stream,
+)
 from satellite.errors import DeviceError
-from satellite.model.audio import RATE, SAMPLE_BYTES, seconds_of, silence
+from satellite.model.audio import RATE, SAMPLE_BYTES, seconds_of
 
 PAD_MS: Final = 120  # behind the last sound: what a sound server has taken may wait there as long
 STALL_S: Final = 2.0  # reliability F53: told within 3 s
@@ -49,17 +55,20 @@ class SpeakerSink:
         self._buffer = 0  # frames of room in the empty device
         self._room = 0  # when it was asked last
         self._moved_at = 0.0  # when that was something else
-        self._begun = False  # something was written
         self._tells = False  # the room has changed
-        self._held_s = 0.0  # in the resampler
-        self._silent_at = 0.0  # when all that was written has sounded, by the clock
+        self._written = 0  # frames
+        self._held = 0.0  # of them, how many more are in the resampler
+        self._end = (
+            0.0  # where the last sound ends, in frames; what was written after it is silence
+        )
+        self._silent_at = 0.0  # when that has sounded, by the clock
 
     def open(self) -> None:
         """Find the device and begin. Raises DeviceError or SetupError, after closing everything."""
         self.drop()
         self._stream = stream = open_stream(SPEAKER, self._device)
-        self._begun = self._tells = False
-        self._held_s = self._silent_at = 0.0
+        self._tells, self._written = False, 0
+        self._held = self._end = self._silent_at = 0.0
         try:
             self._buffer = self._room = stream.room()
             hz = stream.rate_hz
@@ -70,19 +79,18 @@ class SpeakerSink:
 
     def write(self, pcm: bytes) -> None:
         """Play; waits for room in the device. Raises DeviceError when it is gone or stalled."""
-        assert self._stream is not None, "write before open"
         self._silent_at = max(self._silent_at, self._clock()) + seconds_of(len(pcm))
-        if self._convert is not None:
-            given_s = seconds_of(len(pcm))
-            pcm = self._convert(pcm)
-            self._held_s += given_s - len(pcm) / SAMPLE_BYTES / self._stream.rate_hz
-        left = memoryview(self._startable(pcm))
-        while left:
-            size = self._ask_room() * SAMPLE_BYTES
-            if size == 0:
-                self._sleep(POLL_S)
-            self._stream.write(bytes(left[:size]))
-            left = left[size:]
+        self._put(pcm)
+        self._end = self._written + self._held
+
+    def push(self) -> None:
+        """Let all that was written sound: no more comes for now. Raises DeviceError as write does.
+
+        A device begins with a whole period, and a converter of ALSA hands on whole ones.
+        """
+        assert self._stream is not None, "pushed before open"
+        if self._end + self._stream.period > self._written:
+            self._pad(PERIOD_MS)
 
     def room_s(self) -> float:
         """Seconds of sound that the device takes now; without end where it holds hardly any.
@@ -101,18 +109,16 @@ class SpeakerSink:
             self._ask_room()
         if not self._tells:
             return max(0.0, self._silent_at - self._clock())
-        waiting = self._buffer - self._room
-        # what the resampler holds comes out with the next sound, or with the end
-        return waiting / self._stream.rate_hz + self._held_s if waiting else 0.0
+        return max(0.0, self._end - self._sounded()) / self._stream.rate_hz
 
     def close(self) -> None:
         """Play out, then give the device back. Safe after any error, and twice."""
         if self._stream is None:
             return
         try:
-            if self._begun:
-                self.write(silence(PAD_MS))
-            while self._ask_room() < self._buffer:
+            if self._written:
+                self._pad(PAD_MS)
+            while self._tells and self._ask_room() < self._buffer - self._stream.period:
                 self._sleep(POLL_S)
             self._give_back(played_out=not self._tells)
         except DeviceError:
@@ -127,13 +133,39 @@ class SpeakerSink:
         if stream is not None:
             stream.close(played_out=played_out)
 
+    def _put(self, pcm: bytes) -> None:
+        assert self._stream is not None, "write before open"
+        if self._convert is not None:
+            self._held += len(pcm) / SAMPLE_BYTES * self._stream.rate_hz / RATE
+            pcm = self._convert(pcm)
+            self._held -= len(pcm) / SAMPLE_BYTES
+        left = memoryview(pcm)
+        while left:
+            size = self._ask_room() * SAMPLE_BYTES
+            if size == 0:
+                self._sleep(POLL_S)
+            self._stream.write(bytes(left[:size]))
+            self._written += len(left[:size]) // SAMPLE_BYTES
+            left = left[size:]
+
+    def _pad(self, ms: int) -> None:
+        """Write at least ``ms`` of silence that does not count, up to the end of a period."""
+        assert self._stream is not None
+        least = round(self._held) + ms * self._stream.rate_hz // 1000
+        frames = least + -(self._written + least) % self._stream.period
+        self._put(bytes(frames * RATE // self._stream.rate_hz * SAMPLE_BYTES))
+
+    def _sounded(self) -> int:
+        return self._written - (self._buffer - self._room)
+
     def _ask_room(self) -> int:
         """Frames of room in the device. Raises DeviceError when it has been the same too long."""
         assert self._stream is not None
         room, now = min(self._stream.room(), self._buffer), self._clock()
         self._tells |= room < self._buffer
-        if room != self._room or room == self._buffer:
-            self._room, self._moved_at = room, now
+        moved, self._room = room != self._room, room
+        if moved or self._sounded() >= self._end:
+            self._moved_at = now
         elif now - self._moved_at > self._stall_s:
             raise DeviceError(
                 f"the speaker {self._stream.name!r} has taken nothing for {self._stall_s:g} s;"
@@ -141,11 +173,3 @@ class SpeakerSink:
                 "stalled",
             )
         return room
-
-    def _startable(self, pcm: bytes) -> bytes:
-        """An empty device begins with a whole period: less has silence before it."""
-        assert self._stream is not None
-        empty = self._ask_room() == self._buffer and (self._tells or not self._begun)
-        whole = self._stream.period * SAMPLE_BYTES if pcm and empty else 0
-        self._begun |= bool(pcm)
-        return pcm.rjust(whole, b"\0")

@@ -73,6 +73,9 @@ class NullSink:
         """Take as long as a loudspeaker would."""
         self._playhead.add(len(pcm))
 
+    def push(self) -> None:
+        """Nothing holds it back."""
+
     def room_s(self) -> float:
         """Seconds of sound that the buffer still takes."""
         return self._playhead.room_s()
@@ -127,6 +130,9 @@ class RecordingSink:
             self._file.write(pcm)
             _put_header(self._file)  # a full disk is told now, and a kill loses nothing
         self._playhead.add(len(pcm))
+
+    def push(self) -> None:
+        """Nothing holds it back."""
 
     def room_s(self) -> float:
         """Seconds of sound that the buffer still takes."""
