@@ -100,8 +100,14 @@ def build(config: Config, notifier: Notifier) -> App:
         inbox.post,
         time.monotonic,
     )
-    volume = config.audio.output.volume
-    playback = Playback(_sink(config), inbox.post, time.monotonic, volume=volume)
+    given = config.audio.output
+    playback = Playback(
+        _sink(config),
+        inbox.post,
+        time.monotonic,
+        volume=given.volume,
+        lead_ms=0 if given.file is not None or given.silent else given.lead_ms,
+    )
     outside = Outside(
         link=link,
         bus=bus.outbox,
@@ -113,6 +119,7 @@ def build(config: Config, notifier: Notifier) -> App:
         clock=lambda: Instant(time.monotonic(), time.time()),
         limited=lambda: house.limited,
         in_mic_since=lambda: capture.in_device_since,
+        in_speaker_since=lambda: playback.in_device_since,
     )
     wire = Wire(
         base_topic,

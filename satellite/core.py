@@ -42,6 +42,7 @@ class Outside:
     clock: Callable[[], Instant]
     limited: Callable[[], int] = lambda: 0  # a counter of the MQTT thread
     in_mic_since: Callable[[], float | None] = lambda: None  # as last_frame_at
+    in_speaker_since: Callable[[], float | None] = lambda: None  # the same of the playback thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,12 @@ class Core:
         if self._patience_s() == 0.0:
             outside = self._outside
             self._ticked_at = outside.clock().mono
-            tick = ev.Tick(outside.last_frame_at(), outside.limited(), outside.in_mic_since())
+            tick = ev.Tick(
+                outside.last_frame_at(),
+                outside.limited(),
+                outside.in_mic_since(),
+                outside.in_speaker_since(),
+            )
             self._decide(tick)
         shown = self.state.health.shown
         self._outside.alive(shown.state if shown else "starting")

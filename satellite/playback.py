@@ -92,7 +92,7 @@ class Playback:
                 self._fail(str(exc), exc.why if isinstance(exc, DeviceError) else "missing")
             except Exception as exc:
                 log.exception("the playback thread failed")
-                self._fail(f"{type(exc).__name__} in the playback thread; see the log", "missing")
+                self._fail(f"{type(exc).__name__} in the playback thread; see the log", "failed")
         self._drop()
 
     def _take_orders(self, wait_s: float | None) -> None:

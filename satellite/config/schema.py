@@ -58,6 +58,13 @@ class AudioOutput:
         path="write",
     )
     volume: int = setting(60, "Loudness of answers in percent.", low=0, high=100)
+    lead_ms: int = setting(
+        0,
+        "Silence before the first sound, in milliseconds, for loudspeakers that swallow the first"
+        " syllable: amplifiers, HDMI and Bluetooth that wake up late.",
+        low=0,
+        high=2000,
+    )
     chimes: tuple[Chime, ...] = setting(
         ("woke", "message", "failed"),
         "Short sounds: woke after a wake word, message before something said over MQTT, failed"

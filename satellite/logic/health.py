@@ -42,6 +42,16 @@ LOST: Final[Mapping[Why, tuple[str, str]]] = {  # why: code, and what to do
     "busy": ("mic_busy", f"or let both have it through a sound server; {_TRIES}"),
     "failed": ("mic_failed", f"send its lines in the log to whoever keeps this; {_TRIES}"),
 }
+_AGAIN: Final = "it is tried again at the next answer"
+SPEAKER_LOST: Final[Mapping[Why, tuple[str, str]]] = {
+    "missing": ("speaker_missing", f"or change audio.output; {_AGAIN}"),
+    "stalled": (
+        "speaker_stalled",
+        f"unplug it and plug it in again, or look at the sound server; {_AGAIN}",
+    ),
+    "busy": ("speaker_busy", f"or let both have it through a sound server; {_AGAIN}"),
+    "failed": ("speaker_failed", f"send its lines in the log to whoever keeps this; {_AGAIN}"),
+}
 SIGNALS: Final[Mapping[ev.Signal, tuple[str, str, str]]] = {
     "silent": (
         "mic_silent",
@@ -79,7 +89,8 @@ class Health:
     in_mic_since: float | None = None  # of the call into the sound system that lasts
     checked_at: float | None = None  # when these two were looked at
     awake_at: float = float("-inf")  # they are not judged before
-    speaker_lost: str | None = None
+    speaker_lost: ev.SpeakerLost | None = None
+    speaker_hangs: bool = False  # a call into the sound system does not return
     bus_down: ev.BusDown | None = None
     recording_ended: bool = False
     outbox: ev.OutboxNoted = field(default_factory=ev.OutboxNoted)
@@ -103,8 +114,8 @@ def note(health: Health, event: ev.Event, now: Instant) -> Health:
             return replace(health, outbox=event)
         case ev.SpeakerReady():
             return replace(health, speaker_lost=None)
-        case ev.SpeakerLost(detail):
-            return replace(health, speaker_lost=detail)
+        case ev.SpeakerLost():
+            return replace(health, speaker_lost=event)
         case ev.Tick():
             return _look(health, event, now.mono)
         case _:
@@ -140,6 +151,9 @@ def _look(health: Health, tick: ev.Tick, now: float) -> Health:
     if health.checked_at is not None and now - health.checked_at > STOOD_STILL_S:
         health = replace(health, awake_at=now + AWAKE_S)
     frame_at = health.frame_at if tick.frame_at is None else tick.frame_at
+    since = tick.in_speaker_since
+    hangs = since is not None and now - since >= FRAME_AGE_S and now >= health.awake_at
+    health = replace(health, speaker_hangs=hangs)
     return replace(health, frame_at=frame_at, in_mic_since=tick.in_mic_since, checked_at=now)
 
 
@@ -273,9 +287,7 @@ def _due(health: Health) -> float | None:
 def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     found += _microphone(health)
-    if health.speaker_lost is not None:
-        fix = "or change audio.output; it is tried again at the next answer"
-        found.append(("speaker_missing", health.speaker_lost, fix))
+    found += _speaker(health)
     if link.refusal is not None and link.phase is not Phase.READY:
         slowly = link.refusal.again is Again.SLOWLY and link.refusal.code != budget.SPENT
         fix = link.refusal.fix + ("; tried again every 15 minutes" if slowly else "")
@@ -294,6 +306,17 @@ def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
         detail = "the recording that stands in for a microphone is over; nothing more is heard"
         found.append(("recording_ended", detail, "give another audio.input.file, or set loop"))
     return found
+
+
+def _speaker(health: Health) -> list[tuple[str, str, str]]:
+    """Why answers are not heard."""
+    if health.speaker_hangs:
+        code, fix = SPEAKER_LOST["stalled"]
+        return [(code, "the sound system does not answer when it is asked for the speaker", fix)]
+    if health.speaker_lost is None:
+        return []
+    code, fix = SPEAKER_LOST[health.speaker_lost.why]
+    return [(code, health.speaker_lost.detail, fix)]
 
 
 def _microphone(health: Health) -> list[tuple[str, str, str]]:

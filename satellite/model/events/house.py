@@ -39,12 +39,14 @@ class Tick:
     """Time passed. ``frame_at`` is when the last frame was captured, None before the first.
 
     ``limited`` counts what came over MQTT too fast to be carried out, since the start.
-    ``in_mic_since``: since when the capture thread is within one call into the sound system.
+    ``in_mic_since``: since when the capture thread is within one call into the sound system;
+    ``in_speaker_since`` is the same of the playback thread.
     """
 
     frame_at: float | None = None
     limited: int = 0
     in_mic_since: float | None = None
+    in_speaker_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
