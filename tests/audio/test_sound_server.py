@@ -43,15 +43,15 @@ def test_a_microphone_and_a_loudspeaker_are_found_by_the_servers_names(
         control.module_load("module-null-sink", "sink_name=other channels=1 rate=24000")
         control.sink_default_set("other")
         control.source_default_set("other.monitor")
-    ear = use(pulse.env, "hear", "mic", "1.2", "960")
-    opened(ear)
-    assert pulse.hearers() == ["mic"]
+    sound = known_sound()[:19_200]
     mouth = use(pulse.env, "play", "speaker")
     opened(mouth)
     assert pulse.players() == ["speaker"]
-    sound = known_sound()[:19_200]
-    pulse.feed(sound)
     mouth.communicate(sound, timeout=20)
+    ear = use(pulse.env, "hear", "mic", "2.0", "960")
+    opened(ear)
+    pulse.feed(sound)
+    assert pulse.hearers() == ["mic"]
     assert sound in ear.communicate(timeout=20)[0]
     wait_until(lambda: sound in pulse.played())
 

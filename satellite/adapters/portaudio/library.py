@@ -59,7 +59,7 @@ def initialise() -> Any:
     os.environ.setdefault("JACK_NO_START_SERVER", "1")
     with contextlib.suppress(OSError, AttributeError):  # not with every sound layer
         ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_SILENT)
-    with _stderr_closed():
+    with quiet():
         audio = pyaudio.PyAudio()
     _Users.alive += 1
     _Users.made += 1
@@ -106,8 +106,8 @@ def reason(exc: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _stderr_closed() -> Iterator[None]:
-    """JACK writes to descriptor 2 itself. A line of another thread in these 4 ms is lost."""
+def quiet() -> Iterator[None]:
+    """JACK and PortAudio write to descriptor 2 themselves. A line of another thread is lost."""
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(null, 2)

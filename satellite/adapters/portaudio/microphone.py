@@ -65,6 +65,12 @@ class MicSource:
         """A microphone never ends."""
         return False
 
+    @property
+    def rate_hz(self) -> int:
+        """Of the device, while it is open."""
+        assert self._stream is not None, "asked before open"
+        return self._stream.rate_hz
+
     def pause(self, on: bool) -> None:
         """A microphone cannot wait."""
 

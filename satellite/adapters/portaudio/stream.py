@@ -31,7 +31,7 @@ from satellite.model.audio import RATE, SAMPLE_BYTES
 Convert = Callable[[bytes], bytes]
 MakeResampler = Callable[[int, int], Convert]  # (from_hz, to_hz)
 
-OTHER_RATES: Final = (48_000, 44_100, 16_000)  # after the device's own; best first
+OTHER_RATES: Final = (44_100, 16_000)  # best first
 OTHER_CHANNELS: Final = (2, 4, 6, 8)  # of devices that cannot do fewer
 PERIOD_MS: Final = 40  # of the host; each wakes us, and sound is sent by 40 ms (performance.md 6)
 SHORT_MS: Final = 10  # of a device whose buffer does not hold two of those
@@ -232,7 +232,8 @@ def _start(kind: Kind, chosen: Chosen, look: Look, channel: int | None) -> Strea
 def ways(device: Device, most: int, least: int) -> Iterator[tuple[int, int]]:
     """Rates and numbers of channels to try, best first: 24 kHz, and no more than are needed."""
     counts = [least, *(n for n in OTHER_CHANNELS if least < n < most), most]
-    for rate in dict.fromkeys((RATE, device.rate_hz, *OTHER_RATES)):
+    # PortAudio says 44,100 of all that can do it; the half of 48,000 is cheaper to make
+    for rate in dict.fromkeys((RATE, 2 * RATE, device.rate_hz, *OTHER_RATES)):
         for channels in dict.fromkeys(counts):
             yield rate, channels
 
@@ -255,7 +256,8 @@ def check(rate: int, channels: int, kind: Kind, device: Device, audio: Any) -> N
         f"{kind.prefix}_channels": channels,
         f"{kind.prefix}_format": _S16,
     }
-    audio.is_format_supported(rate, **asked)
+    with library.quiet():  # it writes a line for each no
+        audio.is_format_supported(rate, **asked)
 
 
 def _period(rate_hz: int) -> int:
