@@ -137,6 +137,12 @@ class PulseCard:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
+    def pid(self) -> int:
+        """Of the server."""
+        assert self._server is not None
+        return self._server.pid
+
+    @property
     def log(self) -> str:
         """What the server said."""
         return (self._folder / "log").read_text(errors="replace")
