@@ -27,7 +27,10 @@ MQTT_TLS_PORT: Final = 8883  # IANA, secure-mqtt
 class AudioInput:
     """Where sound comes from."""
 
-    device: str = setting("default", "Microphone, by name; default is the one of the sound system.")
+    device: str = setting(
+        "default",
+        "Microphone, by a name that `satellite devices` shows; default is the sound system's.",
+    )
     channel: int | None = setting(
         None,
         "Which channel of a microphone with several to hear, from 1 on; null lets the sound system"
@@ -49,7 +52,7 @@ class AudioOutput:
 
     device: str = setting(
         "default",
-        "Loudspeaker, by name; default is the one of the sound system, none means no sound.",
+        "Loudspeaker, by such a name; default is the sound system's, none means no sound.",
     )
     file: str | None = setting(
         None,

@@ -99,11 +99,6 @@ class Chosen:
     device: Device
     node: Node | None = None
 
-    @property
-    def name(self) -> str:
-        """For people."""
-        return self.device.name if self.node is None else self.node.name
-
 
 def choose(kind: Kind, wanted: str, seen: Seen) -> Chosen:
     """What is meant. Raises DeviceError with the names to choose from, UnseenError among them."""
@@ -210,6 +205,11 @@ def _numbered(
 def _unknown(kind: Kind, wanted: str, near: list[Device], there: list[str]) -> str:
     problem = f"{len(near)} {kind.noun}s are called" if near else f"no {kind.noun} is called"
     return f"{problem} {wanted!r}; there are: {_listed(there)}"
+
+
+def name_of(kind: Kind, chosen: Chosen, seen: Seen) -> str:
+    """The name to write for what was chosen."""
+    return stable(kind, chosen.device, seen.cards) if chosen.node is None else chosen.node.name
 
 
 def stable(kind: Kind, device: Device, cards: Iterable[Card]) -> str:

@@ -24,7 +24,7 @@ from typing import Any, Final
 from satellite.adapters.portaudio import left_open, library, watch
 from satellite.adapters.portaudio.devices import Device, Kind, Look, led_to
 from satellite.adapters.portaudio.library import LIFECYCLE, is_busy, reason
-from satellite.adapters.portaudio.names import Chosen, UnseenError, busy, choose, holder_of
+from satellite.adapters.portaudio.names import Chosen, UnseenError, busy, choose, holder_of, name_of
 from satellite.errors import DeviceError
 from satellite.model.audio import RATE, SAMPLE_BYTES
 
@@ -122,7 +122,10 @@ class Stream:
             self._watch.close()
         audio, self._audio = self._audio, None
         with LIFECYCLE:
-            with contextlib.suppress(OSError):
+            with (
+                contextlib.suppress(OSError),
+                library.quiet(),
+            ):  # it complains of a card that is gone
                 self._stream.close()
             library.terminate(audio)
             left_open.give_back(self._files)
@@ -206,7 +209,7 @@ def _open(kind: Kind, wanted: str, channel: int | None) -> Stream:
 
 def _start(kind: Kind, chosen: Chosen, look: Look, channel: int | None) -> Stream:
     """Begin at 24 kHz and mono, or the nearest to that which the device can do."""
-    device, name = chosen.device, chosen.name
+    device, name = chosen.device, name_of(kind, chosen, look.seen)
     most = kind.channels(device) if chosen.node is None else chosen.node.channels
     if channel is not None and channel > most:
         has = "1 channel" if most == 1 else f"{most} channels"
