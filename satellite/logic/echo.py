@@ -7,9 +7,11 @@ what the assistant said in its last MEMORY_S; and COVERED of its speech was hear
 sounded, or the room still rang from that. Who repeats something has heard it before; and what
 sounds is paused when a person begins (pausing.py), so that most of their words fall into silence.
 Rule 2: what is not known is no echo: neither words without times, nor fewer words.
-Rule 3: a satellite that interrupts itself at its first word never says four. So shorter ones that
-meet rule 1 otherwise are believed, and count half: LOOP in a row, and nothing else between, are a
-loop that costs money and ends by no other means. It rests for REST_S then (selfloop.py).
+Rule 3: a satellite that interrupts itself at its first word never says four, and nobody can tell
+what a recogniser makes of that. Such a thing is believed, whatever it says; but where it began
+within EARLY_S of the sound that covers it, it counts half: LOOP in a row, and nothing else between,
+are a loop that costs money and ends by no other means. It rests for REST_S then (selfloop.py).
+People answer at the end, and do not stop again as soon as the speaker does.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ ALIKE: Final = 0.8  # reliability F55
 COVERED: Final = 0.8
 MEMORY_S: Final = 30.0
 MARGIN_S: Final = 5.0  # how far a word may be from where its share of the time puts it
+EARLY_S: Final = 1.0
 TAIL_S: Final = 0.3  # audio.md 5: the room is quiet 300 ms after the speaker
 MOST_WORDS: Final = 250  # more than anybody says in MEMORY_S
 MOST_SPANS: Final = 40
@@ -98,21 +101,22 @@ def judge(
 
     ``turns`` are those that are not over, oldest first.
     """
-    said = words_of(text)[:MOST_WORDS]
+    said, sounded = words_of(text)[:MOST_WORDS], aloud.spans
+    if aloud.since is not None:
+        sounded = (*sounded, (aloud.since, now))
     length = sum(b - a for a, b in heard)
-    if not said or length <= 0 or _covered(aloud, heard, now) < COVERED * length:
+    if length <= 0 or _covered(sounded, heard) < COVERED * length:
         return "no"
     begun = min(a for a, _ in heard)
     spoken = [w for past in aloud.spoken if begun - past.until < MEMORY_S for w in past.words]
     spoken += [word for turn in turns for each in turn.all_answers for word in lately(each, now)]
-    likeness = alike(said, spoken[-2 * MOST_WORDS :])
-    if len(said) >= LEAST_WORDS:
-        return "echo" if likeness >= ALIKE else "no"
-    return "perhaps" if likeness == 1 else "no"
+    if len(said) >= LEAST_WORDS and alike(said, spoken[-2 * MOST_WORDS :]) >= ALIKE:
+        return "echo"
+    return "perhaps" if any(0 <= begun - since < EARLY_S for since, _ in sounded) else "no"
 
 
 def count(aloud: Aloud, verdict: Verdict) -> Aloud:
-    """Note what a transcript with words was taken for."""
+    """Note what something that was said was taken for."""
     match verdict:
         case "echo":
             return replace(aloud, echoes=aloud.echoes + 1, score=aloud.score + 2)
@@ -156,11 +160,10 @@ def alike(said: Sequence[str], spoken: Sequence[str]) -> float:
     return max(0.0, 1 - min(before) / len(said))  # and end anywhere
 
 
-def _covered(aloud: Aloud, heard: Sequence[Span], now: float) -> float:
+def _covered(sounded: Sequence[Span], heard: Sequence[Span]) -> float:
     """Seconds of ``heard`` in which the speaker sounded or the room rang."""
-    spans = aloud.spans if aloud.since is None else (*aloud.spans, (aloud.since, now))
     covered, reached = 0.0, float("-inf")
-    for start, end in spans:  # in order; what two cover counts once
+    for start, end in sounded:  # in order; what two cover counts once
         start, end = max(start, reached), end + TAIL_S  # noqa: PLW2901
         covered += sum(max(0.0, min(b, end) - max(a, start)) for a, b in heard)
         reached = max(reached, end)

@@ -242,9 +242,8 @@ def on_transcript(talk: Talk, said: ev.UserTranscript, now: float, settings: Tal
     text = said.text.strip()[:LONGEST_TEXT]
     outcome: Outcome = "final" if text else "empty"
     why = doubt(text, turn.start_ms, turn.end_ms, talk.clock) if text else None
-    if text:
-        talk, is_own = _is_own(talk, turn, text, now)
-        why = ECHO if is_own else why
+    talk, is_own = _is_own(talk, turn, text, now)
+    why = ECHO if is_own else why
     turn = replace(
         turn,
         outcome=outcome,
@@ -265,14 +264,16 @@ def on_transcript(talk: Talk, said: ev.UserTranscript, now: float, settings: Tal
 
 
 def _is_own(talk: Talk, turn: Turn, text: str, now: float) -> tuple[Talk, bool]:
-    """Whether the assistant said it; that is counted."""
+    """Whether the assistant said it. That is counted; no words are no news of a person."""
     heard: list[echo.Span] = []
     if turn.start_ms is not None and turn.end_ms is not None:
         heard = clock.speech_at(talk.clock, turn.start_ms, turn.end_ms)
     elif turn.said_from is not None and turn.speech_end_at is not None:
         heard = [(turn.said_from, turn.speech_end_at)]
     verdict = echo.judge(talk.aloud, text, heard, talk.turns, now)
-    return replace(talk, aloud=echo.count(talk.aloud, verdict)), verdict == "echo"
+    if text or verdict != "no":
+        talk = replace(talk, aloud=echo.count(talk.aloud, verdict))
+    return talk, verdict == "echo"
 
 
 def _drop(talk: Talk, turn: Turn, settings: TalkSettings) -> Step:
@@ -305,6 +306,7 @@ def on_failed_transcript(talk: Talk, said: ev.TranscriptFailed, now: float) -> T
     turn = turn_of(talk, said.item_id)
     if turn is None or turn.outcome is not None:
         return talk
+    talk, _ = _is_own(talk, turn, "", now)
     failed = replace(turn, outcome="failed", transcript="", transcript_at=now)
     return put(talk, replace(failed, transcript_reason=said.code or "transcription_failed"))
 

@@ -31,6 +31,8 @@ class Server:
         self.number = itertools.count(1)
         self.words = 0
         self.own = 0  # frames of the assistant's voice that came here
+        self.own_in_item = 0  # of these, since the last item, without a person
+        self.answer_text = ""  # of the last answer
         self.reset()
 
     def reset(self) -> None:
@@ -142,6 +144,7 @@ class Server:
             if frame != QUIET and sound.at is not None:
                 self.world.ledger.reached(sound.at, self.item)
             self.own += frame in {OWN, OWN_AND_SPEECH}
+            self.own_in_item += frame == OWN
             self.hear(frame)
 
     def commit(self) -> None:
@@ -187,7 +190,8 @@ class Server:
         rng, faults, item = self.world.rng, self.world.faults, self.item
         assert item is not None
         self.item, self.speech_ms, self.uncommitted_ms = None, 0, 0
-        self.answered = item
+        self.answered, own = item, self.own_in_item
+        self.own_in_item = 0
         for _ in range(2 if rng.random() < faults.twice else 1):
             if stopped:
                 self.later(0.05, ev.SpeechStopped(item))
@@ -196,6 +200,8 @@ class Server:
             failed = rng.random() < faults.fail_transcript
             delay = rng.uniform(0.2, 4)
             text = PHANTOM if rng.random() < faults.invent else item
+            if own * FRAME_MS > 300:  # nobody else would say so
+                text = self.answer_text or text
             said = ev.TranscriptFailed(item, None) if failed else ev.UserTranscript(item, text)
             self.later(delay, said)
         if stopped and self.world.session.answers and rng.random() >= faults.no_response:
@@ -277,7 +283,11 @@ class Server:
         if rng.random() < faults.call_tool:
             self.end_response(delay, response, "completed", None, call=True)
             return
-        for n in range(rng.randrange(1, 12)):
+        count = rng.randrange(1, 12)
+        self.answer_text = " ".join(
+            ["", f"{self.answered}:", *(f"word{n}" for n in range(1, count))]
+        )
+        for n in range(count):
             self.piece(
                 delay, ev.TextDelta(response, 0, 0, f"word{n} " if n else f"{self.answered}: ")
             )

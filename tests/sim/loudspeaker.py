@@ -37,6 +37,7 @@ class Speaker:
         self.playouts: deque[Playout] = deque()
         self.dead: set[str] = set()
         self.paused = False
+        self.paused_at = 0.0
         self.since: float | None = None  # a piece has been sounding
         self.run = 0  # of the timer: an older one means nothing
         self.sounded: list[tuple[float, float]] = []
@@ -71,7 +72,7 @@ class Speaker:
             case cmd.PausePlayout(on):
                 assert on != self.paused, "paused twice, or gone on with what goes on"
                 self.stop()
-                self.paused = on
+                self.paused, self.paused_at = on, self.world.now
                 self.pauses += on
                 self.go_on()
             case cmd.PlayChime(chime):

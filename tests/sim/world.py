@@ -32,6 +32,7 @@ from satellite.model.models import Price
 from satellite.model.requests import Ask, Order, Request
 from satellite.model.session import Activation, Session
 
+LONGEST_PAUSE_S: Final = 2.1
 SOUND: Final = {
     (False, False): QUIET,
     (True, False): SPEECH,
@@ -306,6 +307,8 @@ class World:
         playing = self.speaker.playing
         assert not (hearing and playing), f"seed {self.seed}: talks over the user"
         assert self.gate.shut == state.talk.shut
+        paused_s = self.now - self.speaker.paused_at if self.speaker.paused else 0.0
+        assert paused_s < LONGEST_PAUSE_S, f"seed {self.seed}: an answer waits for ever"
         if self.muted:
             assert not hearing, f"seed {self.seed}: a turn of somebody who is muted"
             assert not state.link.backlog

@@ -255,7 +255,9 @@ def loop(stage: Stage, text: str, times: int) -> list[cmd.Command]:
     return orders
 
 
-@pytest.mark.parametrize(("text", "times"), [("there was a fox who", 3), ("once upon", 6)])
+@pytest.mark.parametrize(
+    ("text", "times"), [("there was a fox who", 3), ("Once", 6), ("you", 6), ("", 6)]
+)
 def test_f55_a_loop_ends_with_the_session_and_a_rest_of_a_minute(text: str, times: int) -> None:
     stage = full()
     loop(stage, text, times - 1)
