@@ -11,6 +11,8 @@ for what waits for a session too.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from satellite.logic import conversation, endings, user
 from satellite.logic import link as link_
 from satellite.logic.link import Link, Phase
@@ -36,6 +38,8 @@ def sever(link: Link, talk: Talk, now: Instant, settings: TalkSettings) -> Hushe
         waiting = ()
     link, talk, orders = _forget_waiting(link, talk, waiting, user.MIC_LOST, now, settings)
     link, talk, more = _forget_sentence(link, talk, user.MIC_LOST, now, settings)
+    if link.phase is not Phase.READY:  # no server has any of it: what still comes was whole
+        talk = replace(talk, severed=False)
     return link, talk, (*orders, *more)
 
 

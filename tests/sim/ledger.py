@@ -29,6 +29,7 @@ class Ledger:
         self.reached_ms: Counter[int] = Counter()  # of it, what came to a session
         self.items: defaultdict[int, set[str]] = defaultdict(set)
         self.pending: set[int] = set()  # heard by the server, and not yet part of an item
+        self.whole: dict[int, set[str]] = {}  # items of an utterance before it lost its end
         self.orders: dict[str, Order] = {}  # that came over MQTT, by the id of the request
         self.results: defaultdict[str, list[rec.Result]] = defaultdict(list)  # the last ones
 
@@ -54,6 +55,16 @@ class Ledger:
 
     def forgotten(self) -> None:
         self.pending.clear()
+
+    def severed(self, item: str | None) -> None:
+        """The microphone breaks in the present utterance, while a server hears ``item``."""
+        utterance = len(self.openings) - 1
+        self.whole[utterance] = self.items[utterance] - {item}
+
+    @property
+    def halves(self) -> set[str]:
+        """Items of which a server has half: what came of an utterance that lost its end."""
+        return {item for n, whole in self.whole.items() for item in self.items[n] - whole}
 
     def _at(self, at: float) -> int:
         return bisect.bisect_right(self.openings, at + 1e-9) - 1

@@ -271,6 +271,8 @@ class World:
             return
         if self.rng.random() < self.faults.mic_gone / 50:
             self.mic_back_at = self.now + self.rng.uniform(0.5, 5)
+            if self.gate.is_open:
+                self.ledger.severed(self.server.item)
             self.gate.forget()
             self.feed(ev.MicLost("gone"))
             self.at(self.mic_back_at - self.now, self.mic_returns)

@@ -258,6 +258,11 @@ def test_so_is_what_waits_for_a_session_but_not_its_half_sentence() -> None:
     stage.tell(ev.MicLost("gone"))
     assert [turn.reason for turn in stage.published(rec.TurnRecord)] == ["microphone_lost"]
     assert len(only(stage.open(), cmd.AppendAudio)) == 1
+    assert not only(stage.server(ev.SpeechStarted("u1")), cmd.Disconnect)
+    stage.server(ev.SpeechStopped("u1"), ev.InputCommitted("u1"), ev.UserTranscript("u1", "Hi."))
+    stage.answer()
+    stage.tell(ev.PlayoutDrained("r1"))
+    assert stage.published(rec.TurnRecord)[-1].event_type == "answered"
 
 
 def test_where_we_end_the_turns_it_is_forgotten_and_told() -> None:
