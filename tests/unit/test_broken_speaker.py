@@ -6,6 +6,7 @@ import pytest
 from speech_stage import say, spoken
 from stage import VOICE, Stage, only
 
+from satellite.errors import Why
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import records as rec
@@ -94,3 +95,27 @@ def test_waits_for_the_server_are_counted() -> None:
     stage.wait(5)
     (pulse,) = stage.published(rec.Diagnostics)
     assert (pulse.underruns, pulse.echoes) == (3, 0)
+
+
+@pytest.mark.parametrize("why", ["missing", "stalled", "busy", "failed"])
+def test_f53_what_is_wrong_with_it_is_named(why: Why) -> None:
+    stage = answered()
+    stage.tell(ev.SpeakerLost("what was found", why), ev.PlayoutDrained("r1", heard=False))
+    (problem,) = stage.shown.problems
+    assert (problem.code, problem.detail) == (f"speaker_{why}", "what was found")
+    assert problem.fix
+    stage.wait(1)
+    assert stage.shown.state == "idle", "hearing goes on"
+    stage.tell(ev.SpeakerReady())
+    assert not stage.shown.problems
+
+
+def test_f53_a_call_that_does_not_return_is_told_within_three_seconds() -> None:
+    stage = answered()
+    since = stage.now
+    while stage.now < since + 3:
+        stage.now += 0.5
+        stage.tell(ev.Tick(stage.now, in_speaker_since=since))
+    assert [problem.code for problem in stage.shown.problems] == ["speaker_stalled"]
+    stage.tell(ev.Tick(stage.now))
+    assert not stage.shown.problems
