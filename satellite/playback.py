@@ -139,7 +139,7 @@ class Playback:
         unheard = self._settle()
         if self._open:
             missing_s = seconds_of(SLICE) - self._device(self._sink.room_s)
-            if missing_s > 0:
+            if missing_s > 1e-6:  # else only rounded
                 return max(POLL_S, missing_s)
         piece = self._playout.next(unheard if self._open else None)
         if piece is not None:

