@@ -31,6 +31,8 @@ from satellite.model.ports import Sink
 
 POLL_S: Final = 0.005  # how late the end of a sound, or new room in the device, may be seen
 
+MOST_OWED: Final = 4  # given up, with an end to come; one that was cut meanwhile has none
+
 log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
@@ -212,7 +214,8 @@ class Playback:
             self._post(ev.SpeakerLost(detail, why))
         self._broken = True
         gone = self._playout.give_up()
-        self._given_up = {each.response_id: each for each in gone if not each.ended}
+        owed = [*self._given_up.values(), *(each for each in gone if not each.ended)]
+        self._given_up = {each.response_id: each for each in owed[-MOST_OWED:]}
         for each in gone:
             self._post(_drained(each, heard=False))
 

@@ -338,6 +338,18 @@ def test_a_speaker_lost_in_the_middle_tells_what_was_heard(
     assert events.until(ev.PlayoutDrained) == told
 
 
+def test_two_answers_that_a_broken_speaker_swallowed_are_both_unheard(
+    playback: Playback, sink: ScriptedSink, events: Events
+) -> None:
+    sink.failing = DeviceError("no speaker found")
+    for response_id in ("r1", "r2"):
+        playback.put(cmd.Play(response_id, "a", 0, tone(100)))
+        assert not events.until(ev.PlayoutDrained).heard
+    for response_id in ("r1", "r2"):
+        playback.put(cmd.EndPlay(response_id))
+        assert events.until(ev.PlayoutDrained) == ev.PlayoutDrained(response_id, False, "a", 0)
+
+
 def test_a_slice_that_the_speaker_refused_was_not_heard(
     playback: Playback, sink: ScriptedSink, events: Events
 ) -> None:
