@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from audio_types import Clock
 from made_up_audio import MadeUpAudio, ramp
+from made_up_cards import MadeUpCards
 
-from satellite.adapters.portaudio import MicSource, SpeakerSink
+from satellite.adapters.portaudio import MicSource, SpeakerSink, cards, library
 from satellite.adapters.portaudio.cadence import RETRY_S
 from satellite.adapters.portaudio.stream import spread
 from satellite.adapters.resampler import Resampler
@@ -160,6 +162,30 @@ def test_f44_a_device_of_somebody_else_is_busy(plug: Plug, clock: Clock) -> None
         microphone(clock)
     assert caught.value.why == "busy"
     assert audio.terminated == 1
+
+
+# --- others ------------------------------------------------------------------------------------
+
+
+def test_what_portaudio_never_sees_interrupts_the_others_once(
+    plug: Plug, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = MadeUpCards(tmp_path)
+    monkeypatch.setattr(cards, "ROOT", tmp_path)
+    monkeypatch.setattr(library, "ANEW_S", 0.02)
+    plug()
+    source, sink = microphone(clock), SpeakerSink("Device", Resampler)
+    asked = library.asked()
+    for number, times in ((2, 1), (2, 1), (2, 1), (3, 2), (3, 2)):
+        if not (tmp_path / f"proc/asound/card{number}").exists():
+            machine.plug(
+                number, f"Device{'' if number == 2 else '_1'}", "USB-Audio", "USB", ("0p",)
+            )
+        with pytest.raises(DeviceError, match="'Device' is plugged in but cannot be opened"):
+            sink.open()
+        assert library.asked() - asked == times
+    source.read(960)
+    source.close()
 
 
 # --- channels and rates ------------------------------------------------------------------------

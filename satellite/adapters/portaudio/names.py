@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from satellite.adapters.portaudio import server
@@ -76,7 +76,14 @@ SPEAKER: Final = Kind(
 
 
 class UnseenError(DeviceError):
-    """The kernel has the device, PortAudio does not: it looks around only while nobody uses it."""
+    """The kernel has the device, PortAudio does not: it looks around only while nobody uses it.
+
+    ``cards``: all that the kernel has.
+    """
+
+    def __init__(self, sentence: str, cards: Iterable[Card]) -> None:
+        self.cards = tuple(cards)
+        super().__init__(sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,7 @@ def _of_card(kind: Kind, wanted: str, seen: Seen) -> Device | None:
         raise DeviceError(f"the card {form[1]!r} has no {what}; there are: {there}")
     device = next((d for d in seen.devices if d.hardware == (card.number, pcm.number)), None)
     if device is None or kind.channels(device) == 0:
-        raise _unseen(kind, wanted, pcm)
+        raise _unseen(kind, wanted, pcm, seen)
     return device
 
 
@@ -159,17 +166,18 @@ def _nothing(kind: Kind, seen: Seen) -> DeviceError:
     """No device of the kind is in PortAudio's list."""
     for card in seen.cards:
         for pcm in card.devices(captures=kind.captures):
-            return _unseen(kind, card.id, pcm)
+            return _unseen(kind, card.id, pcm, seen)
     return DeviceError(f"no {kind.noun} found: {kind.advice}")
 
 
-def _unseen(kind: Kind, name: str, pcm: Pcm) -> DeviceError:
+def _unseen(kind: Kind, name: str, pcm: Pcm, seen: Seen) -> DeviceError:
     """The kernel has it: somebody else uses it, or PortAudio has not looked since it was there."""
     if pcm.holder:
         return busy(kind, name, pcm.holder)
     return UnseenError(
         f"the {kind.noun} {name!r} is plugged in but cannot be opened; join the group audio"
-        " (sudo usermod -aG audio USER), and see that no other program has it"
+        " (sudo usermod -aG audio USER), and see that no other program has it",
+        (replace(card, pcms=()) for card in seen.cards),
     )
 
 

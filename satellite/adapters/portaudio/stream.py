@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from satellite.adapters.portaudio import left_open, library, watch
+from satellite.adapters.portaudio.cards import Card
 from satellite.adapters.portaudio.devices import Device, Kind, Look, led_to
 from satellite.adapters.portaudio.library import LIFECYCLE, is_busy, reason
 from satellite.adapters.portaudio.names import Chosen, UnseenError, busy, choose, holder_of, name_of
@@ -36,6 +37,10 @@ OTHER_CHANNELS: Final = (2, 4, 6, 8)  # of devices that cannot do fewer
 PERIOD_MS: Final = 40  # of the host; each wakes us, and sound is sent by 40 ms (performance.md 6)
 SHORT_MS: Final = 10  # of a device whose buffer does not hold two of those
 _S16: Final = 8  # PyAudio's paInt16, whose module is loaded late
+
+
+# What was missed even when all was opened anew: not asked for again before other cards are there.
+_in_vain: Final[dict[Kind, tuple[str, tuple[Card, ...]]]] = {}  # a direction has one thread
 
 
 class Stream:
@@ -175,12 +180,19 @@ def open_stream(kind: Kind, wanted: str, channel: int | None = None) -> Stream:
 
     ``channel``: which one to hear, from 1 on; None takes mono, or the first where there is none.
     """
+    wanted = wanted.strip()
+    in_vain = _in_vain.pop(kind, None)
     try:
-        return _open(kind, wanted.strip(), channel)
-    except UnseenError:
-        if not library.ask_anew():
+        return _open(kind, wanted, channel)
+    except UnseenError as exc:
+        if in_vain == (wanted, exc.cards) or not library.ask_anew():
+            _in_vain[kind] = (wanted, exc.cards)
             raise
-    return _open(kind, wanted.strip(), channel)
+    try:
+        return _open(kind, wanted, channel)
+    except UnseenError as exc:
+        _in_vain[kind] = (wanted, exc.cards)
+        raise
 
 
 def _open(kind: Kind, wanted: str, channel: int | None) -> Stream:
