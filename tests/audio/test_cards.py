@@ -41,7 +41,7 @@ def opened(process: subprocess.Popen[bytes]) -> None:
 
 def test_through_the_sound_server_every_sample_is_heard_once(pulse: PulseCard, use: Use) -> None:
     sound = noise(24_000)
-    user = use(pulse.env, "hear", "default", "1.5", "960")
+    user = use(pulse.env, "hear", "default", "3.0", "960")
     opened(user)
     wait_until(lambda: pulse.hearers() == ["mic"])
     pulse.feed(sound)
