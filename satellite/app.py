@@ -92,9 +92,10 @@ def build(config: Config, notifier: Notifier) -> App:
     house = House(base_topic, closed, inbox.post, inbox.post_patiently, time.monotonic)
     bus = bus_setup.build(config, inbox.post, house.on_message)
     kept = bus.begun.values
+    far = hearing_setup.far_end(config)
     capture = Capture(
         _source(config),
-        hearing_setup.ears(config),
+        hearing_setup.ears(config, far),
         hearing_setup.wanted(config),
         hearing_setup.gate(config),
         inbox.post,
@@ -106,6 +107,7 @@ def build(config: Config, notifier: Notifier) -> App:
         inbox.post,
         time.monotonic,
         volume=given.volume,
+        far=far,
         lead_ms=0 if given.file is not None or given.silent else given.lead_ms,
     )
     outside = Outside(

@@ -19,6 +19,7 @@ from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import FRAME_BYTES, FRAME_MS, frames
 from satellite.model.ports import Judge, Waker
+from satellite.own_voice import OwnVoice
 
 FIRST_WORDS: Final = frames(5000)  # after a wake word
 
@@ -28,10 +29,12 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Ears:
     """How to make what hears. ``judge``: of webrtcvad's aggressiveness; ``waker`` may raise
-    SetupError, and is not made before somebody wants it."""
+    SetupError, and is not made before somebody wants it. ``own_voice`` where the assistant may be
+    interrupted through its own loudspeaker."""
 
     judge: Callable[[int], Judge]
     waker: Callable[[], Waker]
+    own_voice: OwnVoice | None = None
 
 
 class Hearing:
@@ -60,10 +63,14 @@ class Hearing:
     def begin(self) -> None:
         """The microphone delivers; nothing is held against it yet."""
         self._signals.begin()
+        if self._ears.own_voice is not None:
+            self._ears.own_voice.begin()
 
     def forget(self) -> None:
         """Sound was lost, or must not be heard. Whoever asked to be heard must ask again."""
         self._gate.forget()
+        if self._ears.own_voice is not None:
+            self._ears.own_voice.forget()
 
     def lose(self) -> None:
         """The microphone is given back: forget. MicLost or MicClosed says what that means."""
@@ -119,8 +126,10 @@ class Hearing:
         for start in range(0, len(block), FRAME_BYTES):
             frame = block[start : start + FRAME_BYTES]
             frame_at = end_at - (len(block) - start - FRAME_BYTES) / FRAME_BYTES * FRAME_MS / 1000
+            frame, somebody = self._without_own_voice(frame, frame_at)
             self._wake(frame)
-            passed = self._gate.step(frame, False if self._gate.shut else self._judge(frame))
+            is_speech = not self._gate.shut and self._judge(frame) and somebody
+            passed = self._gate.step(frame, is_speech)
             if passed.change is Change.OPENED:
                 self._post(ev.GateOpened())
             if passed.pcm:
@@ -132,6 +141,12 @@ class Hearing:
                 pieces, speech_ms = [], 0
                 self._post(ev.GateClosed(too_long=passed.change is Change.CUT))
         self._hand_on(pieces, speech_ms, speech_at)
+
+    def _without_own_voice(self, frame: bytes, end_at: float) -> tuple[bytes, bool]:
+        own_voice = self._ears.own_voice
+        if own_voice is None:
+            return frame, True
+        return own_voice.clean(frame, end_at, is_open=self._gate.is_open)
 
     def _wake(self, frame: bytes) -> None:
         if self._waker is None or not self._gate.waits or self._gate.activation != "wake_word":

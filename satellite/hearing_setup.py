@@ -5,14 +5,18 @@ It decides nothing about the conversation, and opens no device.
 
 from __future__ import annotations
 
-from satellite.adapters import voice, wake
+from satellite.adapters import echo, voice, wake
+from satellite.adapters.discerner import Discerner
 from satellite.adapters.resampler import Resampler
 from satellite.capture import Ears
 from satellite.config.schema import Config
+from satellite.errors import SetupError
+from satellite.far_end import FarEnd
 from satellite.logic.gate import Gate, GateSettings
 from satellite.model import commands as cmd
 from satellite.model.ports import Waker
 from satellite.model.session import Activation
+from satellite.own_voice import OwnVoice
 
 
 def activations() -> tuple[Activation, ...]:
@@ -25,11 +29,30 @@ def check(config: Config) -> None:
     """Raise SetupError where what the configuration asks for cannot be had here."""
     if config.gate.activation == "wake_word":
         _waker(config)
+    if config.audio.duplex == "cancel":
+        ears(config, FarEnd())
 
 
-def ears(config: Config) -> Ears:
-    """What judges sound; a wake word is not loaded before it is wanted."""
-    return Ears(voice.make_judge, lambda: _waker(config))
+def find(config: Config) -> None:
+    """Raise SetupError where an extra is missing; nothing is loaded to find that out."""
+    if config.gate.activation == "wake_word" and not wake.is_installed():
+        raise SetupError(wake.INSTALL)
+    if config.audio.duplex == "cancel" and not echo.is_installed():
+        raise SetupError(echo.INSTALL)
+
+
+def far_end(config: Config) -> FarEnd | None:
+    """Where the speaker tells the microphone what it plays, if anybody asks."""
+    return FarEnd() if config.audio.duplex == "cancel" else None
+
+
+def ears(config: Config, far: FarEnd | None = None) -> Ears:
+    """What judges sound; a wake word is not loaded before it is wanted.
+
+    Raises SetupError where the echo canceller is wanted and missing.
+    """
+    own_voice = None if far is None else OwnVoice(far, echo.EchoCanceller(), Discerner())
+    return Ears(voice.make_judge, lambda: _waker(config), own_voice)
 
 
 def wanted(config: Config) -> cmd.SetEars:

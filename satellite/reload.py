@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from queue import SimpleQueue
 
-from satellite import session_setup
+from satellite import hearing_setup, session_setup
 from satellite.config import changes
 from satellite.config.schema import Config
-from satellite.errors import ConfigError
+from satellite.errors import ConfigError, SetupError
 from satellite.inbox import Post
 from satellite.model import events as ev
 
@@ -52,6 +52,11 @@ class Reload:
         except ConfigError as exc:
             for problem in exc.problems:
                 log.warning("the configuration was not taken over: %s", problem)
+            return
+        try:
+            hearing_setup.find(given)
+        except SetupError as exc:  # or else the next start would be the last
+            log.warning("the configuration was not taken over: %s", exc)
             return
         keys = changes.changed(self._running, given)
         unsent = session_setup.unsent(self._running)  # settled for as long as the daemon runs

@@ -15,6 +15,10 @@ from satellite.errors import SetupError
 from satellite.model.audio import RATE
 
 WAKE_HZ: Final = 16_000
+INSTALL: Final = (
+    "gate.activation: wake_word needs what listens for the word, which is not installed;"
+    " run: pip install 'realtime-satellite[wake]'"
+)
 Convert = Callable[[bytes], bytes]
 MakeResampler = Callable[[int, int], Convert]  # (from_hz, to_hz)
 
@@ -35,10 +39,7 @@ class WakeWord:
         try:
             from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
         except ImportError as exc:
-            raise SetupError(
-                "gate.activation: wake_word needs what listens for the word, which is not"
-                " installed; run: pip install 'realtime-satellite[wake]'"
-            ) from exc
+            raise SetupError(INSTALL) from exc
         try:
             self._network: Any = MicroWakeWord.from_builtin(Model(model))
             self._features: Any = MicroWakeWordFeatures()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from satellite.config.schema import Config
+from satellite.config.schema import Audio, Config
 from satellite.config.setting import is_loopback
 from satellite.model.json_schema import unusable
 from satellite.model.session import OUR_TOOLS
@@ -79,10 +79,25 @@ def _audio(config: Config) -> Iterator[Finding]:
             ("audio.input.loop", "audio.input.file"),
             "is true without a file; set file or delete loop",
         )
+    if config.audio.duplex == "cancel":
+        yield from _cancelling(config.audio)
     if config.audio.output.file and config.audio.output.device != "default":
         yield Finding(
             ("audio.output.file", "audio.output.device"),
             "is set together with device; a file takes the place of a loudspeaker: delete one",
+        )
+
+
+def _cancelling(audio: Audio) -> Iterator[Finding]:
+    if audio.input.file:
+        yield Finding(
+            ("audio.duplex", "audio.input.file"),
+            "is cancel, but no recording hears the loudspeaker; write half or full",
+        )
+    elif audio.output.file or audio.output.silent:
+        yield Finding(
+            ("audio.duplex", "audio.output.file", "audio.output.device"),
+            "is cancel, but nothing sounds that could be heard; write full",
         )
 
 

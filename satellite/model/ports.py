@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from satellite.model.requests import Reply
 
@@ -98,6 +98,33 @@ class Canceller(Protocol):
 
         Returns one frame: what was heard of everything else, up to 10 ms late.
         """
+
+
+class Discerned(NamedTuple):
+    """What one frame holds beside the loudspeaker's sound.
+
+    ``surprise``: how much louder it is than that explains, in dB summed over the bands of a voice;
+    0 as long as that is not known. ``audible``: something of it is left where that is taken out.
+    """
+
+    surprise: float
+    audible: bool
+
+
+class Discerner(Protocol):
+    """Tells the loudspeaker's sound from somebody who speaks against it, frame by frame."""
+
+    def hear(self, near: bytes, far: bytes, cleaned: bytes) -> Discerned | None:
+        """One frame each of model.audio, in order; ``cleaned`` is what a Canceller made of them.
+
+        None: nothing was played for so long that nothing of it can be heard.
+        """
+
+    def pause(self) -> None:
+        """What follows does not go on where the last frame ended."""
+
+    def forget(self) -> None:
+        """Another microphone, loudspeaker or room: learn anew."""
 
 
 class Waker(Protocol):

@@ -1,0 +1,60 @@
+"""When the assistant's own voice is looked for, and who is believed to be somebody else.
+
+Pure; frames of model.audio, in order. It lives in the capture thread.
+
+Rule 1: nothing is looked for before something was played, nor later than 2 s after it, unless
+somebody is being heard: sound changes its sound in the middle of no utterance.
+Rule 2: one surprise is an accident of echoes. Surprises add up, and what is usual in this room, of
+this loudspeaker, is taken off: a cheap one that rattles has to be spoken against longer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from satellite.model.audio import frames
+
+AFTER: Final = frames(2000)  # and a tenth of it is an echo
+LEAST: Final = 15.0  # dB that a frame may surprise by without anything: 2 or 3 of 16 bands
+ENOUGH: Final = 5.0  # dB beyond that: somebody
+MOST: Final = 60.0  # so that somebody who is silent is believed no longer than 80 ms
+RARE: Final = 0.95  # what is usual surprises less in so many frames
+SLOWLY: Final = 0.1
+SHARE: Final = 0.85  # of it that is taken off
+
+
+@dataclass(slots=True)
+class Looking:
+    """Whether the canceller runs."""
+
+    _left: int = 0  # frames
+
+    def step(self, far: bool, is_open: bool) -> bool:
+        """``far``: something is played in this frame; ``is_open``: somebody is being heard."""
+        if far:
+            self._left = AFTER
+        elif not (is_open and self._left == 1):
+            self._left = max(0, self._left - 1)
+        return self._left > 0
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Whether somebody speaks against the loudspeaker."""
+
+    _sum: float = 0.0
+    _usual: float = 0.0
+
+    def step(self, surprise: float) -> bool:
+        """``surprise`` in dB, as of ports.Discerned."""
+        allowed = max(LEAST, SHARE * self._usual)
+        rate = SLOWLY if self._sum >= ENOUGH else 1.0  # somebody is not what is usual
+        self._sum = min(MOST, max(0.0, self._sum + surprise - allowed))
+        step = RARE if surprise > self._usual else RARE - 1
+        self._usual = max(0.0, self._usual + rate * step)
+        return self._sum >= ENOUGH
+
+    def forget(self) -> None:
+        """Nobody has been heard; what is usual stays so."""
+        self._sum = 0.0

@@ -1,0 +1,81 @@
+"""The assistant's own voice, taken out of what the microphone hears. In the capture thread.
+
+Near and far go in step through one thread, frame by frame, so that neither a slow thread nor a late
+block changes the delay between them (docs/decisions/009).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from satellite.far_end import FarEnd
+from satellite.logic.own_voice import Evidence, Looking
+from satellite.model.audio import FRAME_BYTES, FRAME_MS, frames
+from satellite.model.ports import Canceller, Discerner
+
+FRAME_S: Final = FRAME_MS / 1000
+WINDOW: Final = frames(2000)
+
+
+class Pace:
+    """When each frame began, by counting them: blocks come late, never early.
+
+    Lost sound is noticed after two windows at most.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._least, self._before = math.inf, math.inf  # how late a frame came after its number
+
+    def begins_at(self, end_at: float) -> float:
+        """``end_at``: when this frame was over, as far as its reader knows."""
+        self._count += 1
+        if self._count % WINDOW == 0:
+            self._least, self._before = math.inf, self._least
+        self._least = min(self._least, end_at - self._count * FRAME_S)
+        return (self._count - 1) * FRAME_S + min(self._least, self._before)
+
+
+class OwnVoice:
+    """Owns ``canceller`` and ``discerner``. One thread calls everything."""
+
+    def __init__(self, far: FarEnd, canceller: Canceller, discerner: Discerner) -> None:
+        self._far = far
+        self._canceller = canceller
+        self._discerner = discerner
+        self._looking = Looking()
+        self._evidence = Evidence()
+        self._pace = Pace()
+        self._ran = False
+
+    def begin(self) -> None:
+        """The microphone was opened: it may be another one."""
+        self._discerner.forget()
+        self.forget()
+
+    def forget(self) -> None:
+        """Sound was lost."""
+        self._pace = Pace()
+        self._evidence.forget()
+
+    def clean(self, frame: bytes, end_at: float, *, is_open: bool) -> tuple[bytes, bool]:
+        """Returns the frame without what is played, and whether it may be somebody's speech.
+
+        ``end_at``: when it was captured; ``is_open``: somebody is being heard.
+        """
+        far = self._far.take(FRAME_BYTES, self._pace.begins_at(end_at))
+        if not self._looking.step(bool(far), is_open):
+            self._ran = False
+            return frame, True
+        if not self._ran:
+            self._ran = True
+            self._discerner.pause()
+            self._evidence.forget()
+        far = far or bytes(FRAME_BYTES)
+        cleaned = self._canceller.clean(frame, far)
+        found = self._discerner.hear(frame, far, cleaned)
+        if found is None:
+            self._evidence.forget()
+            return cleaned, True
+        return cleaned, self._evidence.step(found.surprise) and found.audible
