@@ -64,7 +64,7 @@ class Hearing:
         """The microphone delivers; nothing is held against it yet."""
         self._signals.begin()
         if self._ears.own_voice is not None:
-            self._ears.own_voice.begin()
+            self._ears.own_voice.forget()
 
     def forget(self) -> None:
         """Sound was lost, or must not be heard. Whoever asked to be heard must ask again."""

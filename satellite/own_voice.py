@@ -49,13 +49,8 @@ class OwnVoice:
         self._pace = Pace()
         self._ran = False
 
-    def begin(self) -> None:
-        """The microphone was opened: it may be another one."""
-        self._discerner.forget()
-        self.forget()
-
     def forget(self) -> None:
-        """Sound was lost."""
+        """Sound was lost. What was learnt of the room is not: mostly it is the same one."""
         self._pace = Pace()
         self._evidence.forget()
 
@@ -75,7 +70,4 @@ class OwnVoice:
         far = far or bytes(FRAME_BYTES)
         cleaned = self._canceller.clean(frame, far)
         found = self._discerner.hear(frame, far, cleaned)
-        if found is None:
-            self._evidence.forget()
-            return cleaned, True
         return cleaned, self._evidence.step(found.surprise) and found.audible

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from satellite.adapters import voice
 from satellite.far_end import FarEnd
+from satellite.local import vad
+from satellite.local.settings import TurnDetection
 from satellite.logic.gate import Change, Gate, GateSettings
 from satellite.model.audio import FRAME_BYTES, RATE, SAMPLE_BYTES
 from satellite.own_voice import OwnVoice
@@ -78,10 +80,80 @@ def onset(sound: Sound) -> int:
     return int(np.flatnonzero(each > each.max() / 10)[0]) * 240
 
 
+class ServerVad:
+    """The local server's detection, as a session has it: called with what is sent to it.
+
+    Says whether speech started in that.
+    """
+
+    def __init__(self, silence_ms: int = 500) -> None:
+        self._frames = vad.SileroDetector().frames
+        self._endpointer = vad.Endpointer()
+        self._settings = TurnDetection(0.5, 300, silence_ms, True, True)
+
+    @property
+    def speaking(self) -> bool:
+        return self._endpointer.speaking
+
+    def __call__(self, pcm: bytes) -> bool:
+        events = [self._endpointer.hear(p, self._settings) for p in self._frames(pcm)]
+        return any(isinstance(event, vad.SpeechStarted) for event in events)
+
+
+class _Loudspeaker:
+    """One answer. Times and sizes in samples since it began; ``air``: its echo, walls aside."""
+
+    def __init__(self, far: FarEnd, given: Sound, sounding: Sound, delay_s: float) -> None:
+        self._far = far
+        self._given = given
+        self._sounding = sounding
+        self._delay = round(delay_s * RATE)
+        self._written = 0
+        self._moved = 0  # so much later it sounds than it was to
+        self._paused_at: int | None = None
+        self.stopped = False
+        self.air = np.zeros(len(given) + 60 * RATE)
+
+    @property
+    def lasts_s(self) -> float:
+        """Until all of it has been played."""
+        return (len(self._given) + self._moved) / RATE
+
+    def write(self, now: int) -> None:
+        """Fill the device."""
+        ahead = now + round(BUFFER_S * RATE) + BLOCK - self._moved
+        while self._is_playing() and self._written < min(len(self._given), ahead):
+            self._far.played(_pcm(self._given[self._written : self._written + BLOCK]))
+            piece = self._sounding[self._written : self._written + BLOCK]
+            at = self._moved + self._written + self._delay
+            self.air[at : at + len(piece)] = piece
+            self._written += len(piece)
+
+    def pause(self, now: int) -> None:
+        """Somebody interrupts: what is in the device never sounds."""
+        if self._is_playing():
+            sounded = min(self._written, now - self._moved)
+            self._far.dropped((self._written - sounded) * SAMPLE_BYTES)
+            self.air[now + self._delay :] = 0
+            self._written, self._paused_at = sounded, now
+
+    def has_waited(self, now: int) -> bool:
+        """Say whether it was paused long enough."""
+        return self._paused_at is not None and now - self._paused_at > PAUSE_S * RATE
+
+    def go_on(self, now: int) -> None:
+        """Nobody interrupted: it goes on where it stopped."""
+        if self._paused_at is not None and not self.stopped:
+            self._moved, self._paused_at = now - self._written, None
+
+    def _is_playing(self) -> bool:
+        return self._paused_at is None and not self.stopped
+
+
 class Room:
     """Satellite, loudspeaker, walls and one person. ``vad``: the server's, called with sound."""
 
-    def __init__(self, place: Place, own_voice: Any, vad: Any, seed: int = 1) -> None:
+    def __init__(self, place: Place, own_voice: Any, vad: ServerVad | None, seed: int = 1) -> None:
         self.place = place
         self._make = own_voice
         self._vad = vad
@@ -102,40 +174,41 @@ class Room:
         self._prepare()
         volume = self._rng.uniform(0.3, 1.0) if self.place.volumes else 1.0
         given = pcm * (PLAYED / loudness(pcm) * volume)
-        sounding = self._sounding(given)
-        late_s = self._rng.uniform(-1, 1) * self.place.early_ms / 1000
+        early_s = self._rng.uniform(-1, 1) * self.place.early_ms / 1000
         began_at = self.now
+        speaker = _Loudspeaker(self.far, given, self._sounding(given), DELAY_S - early_s)
         spoken_at, words = None, np.zeros(0)
         if said is not None:
             words = said[onset(said) :] * (LOUD / loudness(said))
             spoken_at = began_at + DELAY_S + after_s
-        written, paused_at, stopped, asked = 0, None, False, 0
         opened: list[float] = []
-        end_at = began_at + max(len(given) / RATE, after_s + len(words) / RATE) + 1.0
-        while self.now < end_at:
-            playing = not stopped and paused_at is None
-            while playing and written < min(
-                len(given), (self.now - began_at + BUFFER_S + BLOCK_S) * RATE
-            ):
-                self.far.played(_pcm(given[written : written + BLOCK]))
-                written += BLOCK
-            first = round((self.now - began_at - DELAY_S - late_s) * RATE)
-            out = _part(sounding, first, BLOCK) if playing else np.zeros(BLOCK)
-            mic = self._echo(out)
+        asked = 0
+        while self.now < began_at + max(speaker.lasts_s, after_s + len(words) / RATE) + 1.0:
+            now = round((self.now - began_at) * RATE)
+            speaker.write(now)
+            mic = self._echo(_part(speaker.air, now, BLOCK))
             if spoken_at is not None:
                 mic = mic + _part(words, round((self.now - spoken_at) * RATE), BLOCK)
             self.now += BLOCK_S
+            now += BLOCK
             change, heard = self._hear(_pcm(mic))
             if change is Change.OPENED:
                 opened.append(self.now)
-                if playing:
-                    paused_at = self.now
-                    left = max(0, min(written, len(given)) - round((self.now - began_at) * RATE))
-                    self.far.dropped(left * SAMPLE_BYTES)
-            if heard and self._vad is not None and self._vad(heard):
+                speaker.pause(now)
+            if self._is_speech(heard):
                 asked += 1
-                stopped = True
+                speaker.stopped = True
+            if change is Change.CLOSED or speaker.has_waited(now):
+                speaker.go_on(now)
         return Heard(began_at, spoken_at, tuple(opened), asked)
+
+    def _is_speech(self, sent: bytes) -> bool:
+        """Does speech start for the server?"""
+        if not sent or self._vad is None:
+            return False
+        started = self._vad(sent)
+        self._gate.hold(self._vad.speaking)
+        return started
 
     def _prepare(self) -> None:
         place = self.place

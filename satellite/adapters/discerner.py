@@ -56,11 +56,6 @@ class Discerner:
         window = np.hanning(length)
         self._window = window / np.sqrt(length * np.sum(window**2))
         self._bands = (of_bin[:, None] == np.arange(1, BANDS + 1)).astype(float)
-        self.forget()
-
-    def forget(self) -> None:
-        """Another microphone, loudspeaker or room: learn anew."""
-        np = self._np
         self._gains = np.zeros((REACH, BANDS))  # from what was played, the newest first
         self._frames = 0
         self.pause()
@@ -73,21 +68,20 @@ class Discerner:
         self._noise: Array | None = None
         self._loudest: list[float] = []
 
-    def hear(self, near: bytes, far: bytes, cleaned: bytes) -> Discerned | None:
+    def hear(self, near: bytes, far: bytes, cleaned: bytes) -> Discerned:
         """See the port."""
         np = self._np
         heard, played = self._loudness(near, far)
         self._played[1:] = self._played[:-1]
         self._played[0] = played
         noise = self._hear_noise(heard)
-        audible = self._is_audible(near, cleaned)
-        if self._played.max() < HEARD:
-            return None
         echo = np.sum(self._gains * self._played, axis=0)
         over_db = 20 * np.log10(heard / (echo + noise))
         surprise = float(np.clip(over_db - SURPRISE_DB, 0, MOST_DB).sum())
-        self._learn(np.maximum(heard - noise, 0) - echo, np.maximum(echo, noise))
-        return Discerned(surprise if self._frames > LEARNT else 0.0, audible)
+        if self._played.max() >= HEARD:
+            self._learn(np.maximum(heard - noise, 0) - echo, np.maximum(echo, noise))
+            surprise = surprise if self._frames > LEARNT else 0.0
+        return Discerned(surprise, self._is_audible(near, cleaned))
 
     def _loudness(self, near: bytes, far: bytes) -> Array:
         """Of the last 40 ms in each band, in samples: that of near, that of far."""

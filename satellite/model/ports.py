@@ -114,17 +114,11 @@ class Discerned(NamedTuple):
 class Discerner(Protocol):
     """Tells the loudspeaker's sound from somebody who speaks against it, frame by frame."""
 
-    def hear(self, near: bytes, far: bytes, cleaned: bytes) -> Discerned | None:
-        """One frame each of model.audio, in order; ``cleaned`` is what a Canceller made of them.
-
-        None: nothing was played for so long that nothing of it can be heard.
-        """
+    def hear(self, near: bytes, far: bytes, cleaned: bytes) -> Discerned:
+        """One frame each of model.audio, in order; ``cleaned`` is what a Canceller made of them."""
 
     def pause(self) -> None:
         """What follows does not go on where the last frame ended."""
-
-    def forget(self) -> None:
-        """Another microphone, loudspeaker or room: learn anew."""
 
 
 class Waker(Protocol):

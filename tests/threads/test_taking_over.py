@@ -10,7 +10,8 @@ from queue import SimpleQueue
 import pytest
 
 from satellite import session_setup
-from satellite.config.schema import Config
+from satellite.adapters import echo
+from satellite.config.schema import Audio, Config
 from satellite.config.session_keys import ClientSecret, Realtime, Transcription
 from satellite.model import events as ev
 from satellite.model.session import Session
@@ -78,3 +79,25 @@ def test_a_request_while_the_file_is_read_reads_it_again() -> None:
     go_on.set()
     voices = [event.session.voice for event in (posted.get(timeout=5), posted.get(timeout=5))]  # type: ignore[union-attr]
     assert voices == ["cedar", "verse"]
+
+
+def test_what_a_restart_would_miss_is_said_now(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or else the next start would be the last."""
+    monkeypatch.setattr(echo, "find_spec", lambda name: None)
+    posted: SimpleQueue[ev.Event] = SimpleQueue()
+    old = configured({"realtime.instructions": 1}, instructions="One.")
+    new = replace(
+        configured({"realtime.instructions": 1, "audio.duplex": 2}, instructions="Two."),
+        audio=Audio(duplex="cancel"),
+    )
+    given = SimpleQueue[Config]()
+    reload = Reload(given.get, old, posted.put)
+    reload.request()
+    given.put(new)
+    given.put(replace(new, audio=Audio()))
+    assert taken(reload, posted).instructions == "Two.", "the second one is taken over"
+    (said,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert said.startswith("the configuration was not taken over: audio.duplex: cancel needs")
+    assert "pip install 'realtime-satellite[echo]'" in said
