@@ -172,10 +172,10 @@ class Playback:
         if piece.begins:
             self._post(ev.PlayoutStarted(piece.response_id, self._clock()))
         pcm = self._loud(piece)
+        if self._far is not None:
+            self._far.played(pcm)  # its moment is that at which the device begins to take it
         self._device(self._sink.write, pcm)
         self._writing = 0
-        if self._far is not None:
-            self._far.played(pcm)
         if self._broken:
             self._broken = False
             self._post(ev.SpeakerReady())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import replace
 from queue import SimpleQueue
 
@@ -92,11 +93,12 @@ def test_what_a_restart_would_miss_is_said_now(
         configured({"realtime.instructions": 1, "audio.duplex": 2}, instructions="Two."),
         audio=Audio(duplex="cancel"),
     )
-    given = SimpleQueue[Config]()
-    reload = Reload(given.get, old, posted.put)
+    configs = iter([new, replace(new, audio=Audio())])
+    reload = Reload(lambda: next(configs), old, posted.put)
     reload.request()
-    given.put(new)
-    given.put(replace(new, audio=Audio()))
+    deadline = time.monotonic() + 5
+    while not caplog.records and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert taken(reload, posted).instructions == "Two.", "the second one is taken over"
     (said,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert said.startswith("the configuration was not taken over: audio.duplex: cancel needs")
