@@ -38,6 +38,7 @@ class Daemon:
     seen: SimpleQueue[tuple[str, Any]]
     process: subprocess.Popen[str] | None = None
     all: list[tuple[str, Any]] = field(default_factory=list)
+    program: tuple[str, ...] = ("-m", "satellite")  # for the interpreter
 
     def start(self, url: str, *, env: dict[str, str] | None = None, **config: Any) -> None:
         whole = {
@@ -54,7 +55,7 @@ class Daemon:
         path.write_text(re.sub(r"'(![a-z]+ \w+)'", r"\1", yaml.safe_dump(whole)))  # tags as tags
         with (self.folder / "log").open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "satellite", "run", "-c", str(path)],
+                [sys.executable, *self.program, "run", "-c", str(path)],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 env={**os.environ, **(env or {})},
