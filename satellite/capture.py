@@ -134,12 +134,13 @@ class Capture:
             block, waited_s = self._read()
             if not block:
                 continue  # nothing yet: a time to look at the orders
+            late_s = self._note_time(block)
             if self._is_to_stop():
                 return
             if first:
                 first = False
                 self._say_ready()
-            late = self._is_late(block, waited_s)
+            late = self._source.live and self._is_late(block, waited_s, late_s)
             if self._source.live:
                 self._hearing.watch(block)
             if not late:
@@ -162,16 +163,18 @@ class Capture:
             raise DeviceError(f"the microphone gave {len(block)} bytes of a block")
         return block, self._clock() - begun
 
-    def _is_late(self, block: bytes, waited_s: float) -> bool:
-        """Note when a block came, and whether it is of another time: then it is not heard.
+    def _note_time(self, block: bytes) -> float:
+        """Note when a block came. Seconds that passed since the one before, but for its length."""
+        before, now = self.last_frame_at, self._clock()
+        self.last_frame_at = now
+        return 0.0 if before is None else now - before - seconds_of(len(block))
+
+    def _is_late(self, block: bytes, waited_s: float, late_s: float) -> bool:
+        """Whether a block is of another time: then it is not heard.
 
         The first one that had to be waited for again is of now.
         """
-        now, length_s = self._clock(), seconds_of(len(block))
-        late_s = now - (self.last_frame_at or now) - length_s
-        self.last_frame_at = now
-        if not self._source.live:
-            return False
+        length_s = seconds_of(len(block))
         if late_s > LATE_S:
             self._behind_s = late_s + length_s
             self._hearing.forget()
