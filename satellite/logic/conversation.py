@@ -214,7 +214,7 @@ def _cut_off(talk: Talk, settings: TalkSettings) -> tuple[cmd.Command, ...]:
     If the server took it as speech, as much silence as an item reaches back follows (decision
     003); where we end the turns, it is forgotten.
     """
-    if not talk.gate_open:
+    if not talk.gate_open or talk.discarding:
         return ()
     if settings.session.manual:
         return (cmd.ClearInput(),)

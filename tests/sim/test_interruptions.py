@@ -113,7 +113,7 @@ def test_a_server_that_never_says_that_it_hears_lets_an_answer_wait_for_two_seco
     settled(evening(seed, [0.3, 1.0, 4.0], faults=Faults(no_start=1.0)))
 
 
-@pytest.mark.parametrize("seed", range(500, 540))
+@pytest.mark.parametrize("seed", range(500, 520))
 def test_whatever_goes_wrong(seed: int) -> None:
     rng = random.Random(seed)
     faults = Faults.draw(rng)

@@ -48,7 +48,7 @@ def answers_no_half(seed: int, faults: Faults | None = None) -> World:
     return world
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(40))
 def test_half_a_sentence_is_never_answered_and_every_one_is_told(seed: int) -> None:
     world = answers_no_half(seed)
     world.ledger.settle(turns_of(world), losses=len(world.ledger.whole))
@@ -56,19 +56,19 @@ def test_half_a_sentence_is_never_answered_and_every_one_is_told(seed: int) -> N
     assert reasons <= {"microphone_lost"}
 
 
-@pytest.mark.parametrize("seed", range(400, 420))
+@pytest.mark.parametrize("seed", range(400, 410))
 def test_whatever_else_goes_wrong(seed: int) -> None:
     drawn = vars(Faults.draw(random.Random(seed)))
     answers_no_half(seed, Faults(**{**drawn, "mic_gone": 0.1}))
 
 
 def test_it_breaks_before_in_and_after_sentences() -> None:
-    """What the sixty prove depends on what they hit."""
-    worlds = [breaking(seed) for seed in range(0, 60, 5)]
+    """What the forty prove depends on what they hit."""
+    worlds = [breaking(seed) for seed in range(0, 40, 5)]
     reasons = [turn.reason for world in worlds for turn in turns_of(world)]
     assert sum(len(world.ledger.halves) for world in worlds) > 5
-    assert reasons.count("microphone_lost") > 10
-    assert sum(t.event_type == "answered" for world in worlds for t in turns_of(world)) > 15
+    assert reasons.count("microphone_lost") > 8
+    assert sum(t.event_type == "answered" for world in worlds for t in turns_of(world)) > 10
 
 
 def go_on_as_if_nothing_was(patch: pytest.MonkeyPatch) -> None:

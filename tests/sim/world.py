@@ -117,6 +117,7 @@ class World:
                 report=ReportSettings("boot", "kitchen", "en", price=self.price),
                 half_duplex=self.half_duplex,
                 recording=False,
+                chimes=frozenset({"woke", "message", "failed"}),
             ),
             **house(self.rng.uniform, self.day_of, **self.caps),
         )
@@ -180,6 +181,10 @@ class World:
             match order:
                 case cmd.Publish(record):
                     self.published.append(record)
+                case cmd.PlayChime("failed"):
+                    assert not self.muted, f"seed {self.seed}: for somebody who is muted"
+                    assert not self.speaker.playouts, f"seed {self.seed}: behind an answer"
+                    self.speaker.order(order)
                 case _ if isinstance(order, cmd.PlaybackCommand):
                     self.speaker.order(order)
                 case cmd.RunTool(call):

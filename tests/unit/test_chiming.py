@@ -219,6 +219,16 @@ def test_each_can_be_had_without_the_others(chime: cmd.Chime) -> None:
     assert heard(stage.orders) == [chime]
 
 
+def test_whoever_still_speaks_to_no_session_is_told_at_once_and_nothing_is_sent() -> None:
+    stage = chiming(session=Session(manual=True))
+    stage.hold_to_speak()
+    stage.server(ev.InputCommitted("u1"))
+    stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
+    orders = stage.lose()
+    assert heard(orders) == ["failed"]
+    assert not [order for order in orders if isinstance(order, cmd.LinkCommand)]
+
+
 def test_the_quiet_after_it_ends_by_itself() -> None:
     stage = chiming()
     fail(stage)
