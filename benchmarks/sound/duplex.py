@@ -19,19 +19,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from duplex import Duplex
+from priority import first
 from pulse_card import PulseCard
-
-
-def first(pid: int) -> None:
-    """Schedule all threads of a process before those of others."""
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setscheduler(int(thread.name), os.SCHED_RR, os.sched_param(10))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--realtime", action="store_true")
+    parser.add_argument("--realtime", action="store_true", help="before all else; root")
     args = parser.parse_args()
     if args.realtime:
         first(os.getpid())  # and whoever is started from here
