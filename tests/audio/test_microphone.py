@@ -61,6 +61,21 @@ def test_one_look_a_block_and_every_sample_once(
     assert clock.now - 1000.0 <= (blocks + 20) * block / 24_000 + 0.040 + RETRY_S
 
 
+@pytest.mark.parametrize("piece", [480, 960])
+@pytest.mark.parametrize("late_s", [0.001, 0.011, 0.019, 0.039])
+def test_whenever_it_began_a_second_later_nothing_waits_for_long(
+    plug: Plug, clock: Clock, piece: int, late_s: float
+) -> None:
+    """A first frame that waits for its block and for us as well would come too late."""
+    plug(piece=piece)
+    source = microphone(clock)
+    clock.sleep(late_s)
+    for n in range(1, 100):
+        source.read(1920)
+        if n > 12:
+            assert clock.now - 1000.0 - n * 0.08 < 1.2 * RETRY_S
+
+
 @pytest.mark.parametrize("wrong", [0.9995, 1.0005])
 def test_a_clock_that_is_not_ours_makes_nothing_late(
     plug: Plug, clock: Clock, wrong: float
