@@ -104,7 +104,7 @@ def test_in_half_duplex_it_never_hears_itself(
 ) -> None:
     """At 0 dB, 120 ms late, with walls. In full duplex it does: there is something to hear."""
     pulse.room = Room(delay_ms=120, gain=1.0, walls_ms=200)
-    script = Script(answers=["Yes."] * 9, voice=spoken("vm-nobodyavail") * 2)
+    script = Script(answers=["Yes."] * 9, voice=spoken("vm-nobodyavail"))
     with running(script) as url:
         daemon.start(url, env=pulse.env, audio={**DEVICES, "duplex": duplex})
         wait_until(lambda: pulse.hearers() == ["mic"])

@@ -1,4 +1,4 @@
-"""The whole daemon at real devices that are pulled out, put to sleep and killed, and come back."""
+"""The whole daemon at real devices that are plugged in late, sleep, die or go, and come back."""
 
 from __future__ import annotations
 
@@ -52,10 +52,9 @@ def test_no_microphone_at_the_start_is_shown_and_one_that_is_plugged_in_is_heard
         card.close()
 
 
-def test_a_microphone_that_sleeps_is_pulled_or_whose_server_dies_is_told_and_heard_again(
+def test_a_microphone_that_sleeps_or_whose_server_dies_is_told_and_heard_again(
     daemon: Daemon, pulse: PulseCard
 ) -> None:
-    """Pulled out, the server has us hear the loudspeaker instead. One process for all of it."""
     pulse.room = Room(gain=0.0)
     with running(Script()) as url:
         daemon.start(url, env=pulse.env, audio=DEVICES)
@@ -65,11 +64,6 @@ def test_a_microphone_that_sleeps_is_pulled_or_whose_server_dies_is_told_and_hea
         pulse.suspend_mic(False)
         daemon.cured("mic_stalled", AGAIN_S)
         has_a_turn(daemon, pulse)
-        pulse.unplug_mic()
-        daemon.problem("mic_missing", MOST_S)
-        assert pulse.hearers() == [], "it hears the loudspeaker"
-        pulse.plug_mic()
-        daemon.cured("mic_missing", AGAIN_S)
         pulse.kill()
         daemon.problem("mic_missing", MOST_S)
         pulse.start()
