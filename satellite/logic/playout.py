@@ -23,7 +23,9 @@ from satellite.model.audio import RATE, SAMPLE_BYTES, ms_of, silence
 
 SLICE: Final = RATE * SAMPLE_BYTES * 40 // 1000
 ENOUGH: Final = RATE * SAMPLE_BYTES * 100 // 1000  # rule 1
-LOW: Final = SLICE  # with less than this in it, a device may run dry before we look again
+# With less than this in it a device may run dry before we look again, or has not begun: it begins
+# with 40 ms, and a resampler holds 20 ms back.
+LOW: Final = RATE * SAMPLE_BYTES * 60 // 1000
 PATIENCE: Final = RATE * SAMPLE_BYTES  # rule 2
 
 

@@ -89,8 +89,8 @@ class SpeakerSink:
         A device begins with a whole period, and a converter of ALSA hands on whole ones.
         """
         assert self._stream is not None, "pushed before open"
-        if self._end + self._stream.period > self._written:
-            self._pad(PERIOD_MS)
+        while self._end + self._stream.period > self._written:
+            self._pad(PERIOD_MS)  # again where a resampler held it back
 
     def room_s(self) -> float:
         """Seconds of sound that the device takes now; without end where it holds hardly any.
@@ -116,7 +116,7 @@ class SpeakerSink:
         if self._stream is None:
             return
         try:
-            if self._written:
+            if self._end:
                 self._pad(PAD_MS)
             while self._tells and self._ask_room() < self._buffer - self._stream.period:
                 self._sleep(POLL_S)
@@ -164,7 +164,7 @@ class SpeakerSink:
         room, now = min(self._stream.room(), self._buffer), self._clock()
         self._tells |= room < self._buffer
         moved, self._room = room != self._room, room
-        if moved or self._sounded() >= self._end:
+        if moved or room == self._buffer or self._sounded() >= self._end:
             self._moved_at = now
         elif now - self._moved_at > self._stall_s:
             raise DeviceError(
