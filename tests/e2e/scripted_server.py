@@ -30,6 +30,7 @@ class Script:
     answers: list[str] = field(default_factory=lambda: ["All right."])
     voice_ms: int = 300
     voice: bytes = b""  # what is said instead of a hum of ``voice_ms``
+    notices: int = 1_000  # so many things it takes for speech, and then no more
     refuse: tuple[str, int] | None = None
     key: str | None = None
     frames: list[dict[str, Any]] = field(default_factory=list)
@@ -86,7 +87,8 @@ class Session:
         self.script.heard_ms += 20
         loud = max(abs(sample) for sample in memoryview(pcm).cast("h")) > LOUD
         self.silence_ms = 0 if loud else self.silence_ms + 20
-        if loud and not self.item:
+        if loud and not self.item and self.script.notices > 0:
+            self.script.notices -= 1
             self.item = f"u{next(self.number)}"
             self.say("input_audio_buffer.speech_started", item_id=self.item, audio_start_ms=0)
         wanted = self.settings["audio"]["input"]["turn_detection"]["silence_duration_ms"]
