@@ -10,7 +10,7 @@ the assistant (performance.md 6: wake-ups are the cost of this daemon).
 A microphone that fails is said to be lost, closed, and opened anew after 1, 2, 4, then every 8 s:
 its name is looked up each time. An error that nobody foresaw is treated the same and said as such.
 A call into the sound system that never returns cannot be helped from within; the core sees its age
-and has the process end (satellite/logic/health.py).
+and has the process end (satellite/logic/microphone.py).
 
 A process that stood still finds sound that is seconds old, or none of it. That is dropped, as if
 the microphone had been away, and MicGap says so: late words would be answered late, and what was

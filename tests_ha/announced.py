@@ -165,6 +165,7 @@ DIAGNOSTICS: Final = rec.Diagnostics(
     session_reconnects=0,
     echoes=0,
     underruns=0,
+    mic_gaps=0,
     version="0.1.0",
     ts=now(),
 )

@@ -37,7 +37,7 @@ def woke(talk: Talk, settings: TalkSettings) -> tuple[cmd.Command, ...]:
 
 def failed(state: State, orders: tuple[cmd.Command, ...], now: Instant, settings: Settings) -> Step:
     """Somebody is told by ``orders`` that a turn failed: so is the room."""
-    talk, muted = state.talk, state.privacy.muted or state.health.muted
+    talk, muted = state.talk, state.privacy.muted or state.health.mic.closed
     if not orders or muted or "failed" not in settings.talk.chimes:
         return state, ()
     if is_sounding(talk) or _speaks(talk):

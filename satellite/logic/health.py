@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from satellite.errors import Why
-from satellite.logic import budget, echo
+from satellite.logic import budget, echo, microphone
 from satellite.logic.clock import wrong_rate
 from satellite.logic.link import Link, Phase
+from satellite.logic.microphone import FRAME_AGE_S, Mic
 from satellite.logic.refusal import Again
 from satellite.logic.report import timestamp
 from satellite.logic.talk import Talk, is_sounding, open_turn
@@ -21,27 +22,9 @@ from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import Instant
 
-FRAME_AGE_S: Final = 2.0  # reliability P1: never "listening" with older evidence
-STOOD_STILL_S: Final = 2.5  # no Tick for so long: the whole process did, and not the microphone
-AWAKE_S: Final = 0.25  # after that the capture thread has had its turn
-STUCK_S: Final = 10.0  # reliability F51: a call that never returns is helped by the end alone
-LIFE_S: Final = 60.0  # and not sooner than this after a start
-MOST_FAILURES: Final = 3  # reliability F50: that nobody foresaw, within a minute
 QUIET_S: Final = 60.0  # between two faults of a kind
 MOST_DENIED: Final = 3  # topics that a problem names
 
-_TRIES: Final = "the satellite goes on trying"
-_LISTEN: Final = "`satellite devices --listen` shows how loud it is"
-
-LOST: Final[Mapping[Why, tuple[str, str]]] = {  # why: code, and what to do
-    "missing": ("mic_missing", f"or name another in audio.input.device; {_TRIES}"),
-    "stalled": (
-        "mic_stalled",
-        f"unplug it and plug it in again, or look at the sound server; {_TRIES}",
-    ),
-    "busy": ("mic_busy", f"or let both have it through a sound server; {_TRIES}"),
-    "failed": ("mic_failed", f"send its lines in the log to whoever keeps this; {_TRIES}"),
-}
 _AGAIN: Final = "it is tried again at the next answer"
 SPEAKER_LOST: Final[Mapping[Why, tuple[str, str]]] = {
     "missing": ("speaker_missing", f"or change audio.output; {_AGAIN}"),
@@ -52,47 +35,16 @@ SPEAKER_LOST: Final[Mapping[Why, tuple[str, str]]] = {
     "busy": ("speaker_busy", f"or let both have it through a sound server; {_AGAIN}"),
     "failed": ("speaker_failed", f"send its lines in the log to whoever keeps this; {_AGAIN}"),
 }
-SIGNALS: Final[Mapping[ev.Signal, tuple[str, str, str]]] = {
-    "silent": (
-        "mic_silent",
-        "the microphone delivers exact zeros, which no room does",
-        f"look for a mute switch on it, and for its capture switch in alsamixer; {_LISTEN}",
-    ),
-    "stuck": (
-        "mic_stuck",
-        "the microphone delivers the same sound again and again",
-        "unplug it and plug it in again, or choose another audio.input.device",
-    ),
-    "clipping": (
-        "mic_clipping",
-        "the microphone is too loud: more than 5 % of its samples are at the end of its range",
-        f"lower its gain in alsamixer, or move away from it; {_LISTEN}",
-    ),
-    "faint": (
-        "mic_suspect",
-        "the microphone has delivered next to nothing for a minute",
-        f"look for a mute switch on it, or raise its gain in alsamixer; {_LISTEN}",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """The evidence, and what was last published from it."""
 
-    mic_heard: bool = False  # since its last loss
-    muted: bool = False  # it was given back on order, and has not been heard since
-    mic_lost: ev.MicLost | None = None
-    failed_at: tuple[float, ...] = ()  # when it was lost in a way that nobody foresaw, lately
-    signal: ev.Signal = "good"  # what it delivers
-    frame_at: float | None = None
-    in_mic_since: float | None = None  # of the call into the sound system that lasts
-    checked_at: float | None = None  # when these two were looked at
-    awake_at: float = float("-inf")  # they are not judged before
+    mic: Mic = field(default_factory=Mic)
     speaker_lost: ev.SpeakerLost | None = None
     speaker_hangs: bool = False  # a call into the sound system does not return
     bus_down: ev.BusDown | None = None
-    recording_ended: bool = False
     outbox: ev.OutboxNoted = field(default_factory=ev.OutboxNoted)
     armed: bool = False  # somebody asked to be heard, and the gate waits for speech
     faults: tuple[tuple[str, float], ...] = ()  # codes, and when a fault was published of each
@@ -102,8 +54,10 @@ class Health:
 def note(health: Health, event: ev.Event, now: Instant) -> Health:
     """Remember what a thread said about its device."""
     match event:
-        case ev.MicReady() | ev.MicLost() | ev.MicClosed() | ev.MicSignal() | ev.RecordingEnded():
-            return _note_mic(health, event, now)
+        case ev.MicReady() | ev.MicSignal() | ev.MicGap() | ev.RecordingEnded():
+            return replace(health, mic=microphone.note(health.mic, event, now.mono))
+        case ev.MicLost() | ev.MicClosed():
+            return replace(health, armed=False, mic=microphone.note(health.mic, event, now.mono))
         case ev.Armed(on):
             return replace(health, armed=on)
         case ev.BusUp():
@@ -122,59 +76,11 @@ def note(health: Health, event: ev.Event, now: Instant) -> Health:
             return health
 
 
-def _note_mic(
-    health: Health,
-    event: ev.MicReady | ev.MicLost | ev.MicClosed | ev.MicSignal | ev.RecordingEnded,
-    now: Instant,
-) -> Health:
-    match event:
-        case ev.MicReady():
-            health = replace(health, recording_ended=False, frame_at=now.mono, signal="good")
-            return replace(health, mic_heard=True, muted=False, mic_lost=None)
-        case ev.MicLost(_, why):
-            if why == "failed":
-                recent = (at for at in health.failed_at if now.mono - at < QUIET_S)
-                health = replace(health, failed_at=(*recent, now.mono)[-MOST_FAILURES:])
-            health = replace(health, signal="good", mic_lost=event)
-            return replace(health, mic_heard=False, muted=False, armed=False)
-        case ev.MicClosed():
-            health = replace(health, signal="good", mic_lost=None)
-            return replace(health, mic_heard=False, muted=True, armed=False)
-        case ev.MicSignal(signal):
-            return replace(health, signal=signal)
-        case ev.RecordingEnded():
-            return replace(health, recording_ended=True)
-
-
 def _look(health: Health, tick: ev.Tick, now: float) -> Health:
-    """Take the evidence. After a stop of the whole process it says nothing of the microphone."""
-    if health.checked_at is not None and now - health.checked_at > STOOD_STILL_S:
-        health = replace(health, awake_at=now + AWAKE_S)
-    frame_at = health.frame_at if tick.frame_at is None else tick.frame_at
-    since = tick.in_speaker_since
-    hangs = since is not None and now - since >= FRAME_AGE_S and now >= health.awake_at
-    health = replace(health, speaker_hangs=hangs)
-    return replace(health, frame_at=frame_at, in_mic_since=tick.in_mic_since, checked_at=now)
-
-
-def deadline(health: Health) -> float | None:
-    """When the evidence that we have is too old; fresh evidence comes with a Tick before that."""
-    if health.checked_at is None or _is_stalled(health):
-        return None
-    if health.checked_at < health.awake_at:
-        return health.awake_at
-    return _due(health)
-
-
-def is_beyond_help(health: Health, started_at: float, now: float) -> bool:
-    """True when only another process can hear again: the library does not come back to us, or
-    fails again and again. Not sooner than LIFE_S after a start, so that the rest can be of use."""
-    if health.checked_at is None or health.checked_at < health.awake_at:
-        return False
-    since, failed = health.in_mic_since, health.failed_at
-    stuck = since is not None and now - since >= STUCK_S
-    fails = len(failed) == MOST_FAILURES and now - failed[0] < QUIET_S
-    return (stuck or fails) and now - started_at >= LIFE_S
+    """Take the evidence of both devices."""
+    mic, since = microphone.note(health.mic, tick, now), tick.in_speaker_since
+    hangs = since is not None and now - since >= FRAME_AGE_S and mic.is_awake
+    return replace(health, mic=mic, speaker_hangs=hangs)
 
 
 def show(
@@ -193,7 +99,7 @@ def show(
         state=state,  # type: ignore[arg-type]
         since=since,
         turn_id=turn_id,
-        muted=health.muted,
+        muted=health.mic.closed,
         problems=problems,
     )
     if current == shown:
@@ -229,15 +135,15 @@ def farewell(health: Health, now: Instant) -> rec.State:
     """The last state of an orderly end."""
     problems = health.shown.problems if health.shown else ()
     since = timestamp(now.wall)
-    return rec.State(state="offline", since=since, muted=health.muted, problems=problems)
+    return rec.State(state="offline", since=since, muted=health.mic.closed, problems=problems)
 
 
 def _state(health: Health, talk: Talk, link: Link, now: Instant) -> str:
     if _speaks(talk):
         return "speaking"
-    if health.muted:
+    if health.mic.closed:
         return "thinking" if any(t.stopped is None for t in talk.turns) else "muted"
-    if _is_deaf(health):
+    if health.mic.is_deaf:
         return "error"
     refused = link.refusal is not None and link.phase is not Phase.READY
     if refused or echo.rests(talk.aloud, now.mono):
@@ -248,7 +154,7 @@ def _state(health: Health, talk: Talk, link: Link, now: Instant) -> str:
         return "thinking"
     if health.armed or (talk.gate_open and not talk.discarding):
         return "listening"
-    if not health.mic_heard:
+    if not health.mic.heard:
         return "starting"
     if link.phase in {Phase.CONNECTING, Phase.CONFIGURING}:
         return "connecting"
@@ -261,32 +167,8 @@ def _speaks(talk: Talk) -> bool:
     return talk.shut or (is_sounding(talk) and not spoken_over)
 
 
-def _is_deaf(health: Health) -> bool:
-    """True when whoever speaks is not heard."""
-    dead = health.mic_heard and health.signal in {"silent", "stuck"}
-    return health.mic_lost is not None or dead or _is_stalled(health)
-
-
-def _is_stalled(health: Health) -> bool:
-    """True when nothing has come from the microphone for too long, opened or still to be."""
-    checked_at = health.checked_at
-    if checked_at is None or checked_at < health.awake_at:
-        return False
-    due = _due(health)
-    return due is not None and checked_at >= due
-
-
-def _due(health: Health) -> float | None:
-    """When the evidence that we have is too old: of a call, or of sound where some is due."""
-    since = health.in_mic_since
-    if health.mic_heard and health.frame_at is not None:
-        since = health.frame_at if since is None else min(since, health.frame_at)
-    return None if since is None else since + FRAME_AGE_S
-
-
 def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
-    found: list[tuple[str, str, str]] = []
-    found += _microphone(health)
+    found = microphone.problems(health.mic)
     found += _speaker(health)
     if link.refusal is not None and link.phase is not Phase.READY:
         slowly = link.refusal.again is Again.SLOWLY and link.refusal.code != budget.SPENT
@@ -302,9 +184,6 @@ def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
         down = health.bus_down
         found.append((down.code, down.detail, down.fix))
     found += _outbox(health.outbox)
-    if health.recording_ended:
-        detail = "the recording that stands in for a microphone is over; nothing more is heard"
-        found.append(("recording_ended", detail, "give another audio.input.file, or set loop"))
     return found
 
 
@@ -317,24 +196,6 @@ def _speaker(health: Health) -> list[tuple[str, str, str]]:
         return []
     code, fix = SPEAKER_LOST[health.speaker_lost.why]
     return [(code, health.speaker_lost.detail, fix)]
-
-
-def _microphone(health: Health) -> list[tuple[str, str, str]]:
-    """Why nothing is heard, or badly."""
-    lost, since = health.mic_lost, health.in_mic_since
-    if since is not None and _is_stalled(health) and (health.checked_at or since) - since > 1.0:
-        detail = "the sound system has not answered for seconds"
-        fix = "the satellite soon starts again; if that does not help, unplug the microphone"
-        return [("mic_stalled", detail, fix)]
-    if lost is not None:
-        code, fix = LOST[lost.why]
-        return [(code, lost.detail, fix)]
-    if _is_stalled(health):
-        detail = "the microphone is open but delivers no sound"
-        return [("mic_stalled", detail, "unplug it and plug it in again")]
-    if health.mic_heard and health.signal != "good":
-        return [SIGNALS[health.signal]]
-    return []
 
 
 def _outbox(outbox: ev.OutboxNoted) -> list[tuple[str, str, str]]:

@@ -69,6 +69,7 @@ class Told:
     usage: rec.Usage | None
     echoes: int = 0
     underruns: int = 0
+    mic_gaps: int = 0
 
 
 Step = tuple[Presence, tuple[cmd.Command, ...]]
@@ -199,6 +200,7 @@ def _pulse(
         session_reconnects=presence.losses,
         echoes=told.echoes,
         underruns=told.underruns,
+        mic_gaps=told.mic_gaps,
         version=settings.version,
         ts=timestamp(now.wall),
     )

@@ -27,6 +27,7 @@ from satellite.logic import (
     doing,
     endings,
     history,
+    microphone,
     muting,
     pausing,
     rotation,
@@ -168,7 +169,7 @@ def deadline(state: State) -> float | None:
         pausing.deadline(state.talk),
         selfloop.deadline(state),
         presence_.deadline(state.presence),
-        health_.deadline(state.health),
+        state.health.mic.deadline,
     )
     return min((at for at in times if at is not None), default=None)
 
@@ -177,7 +178,7 @@ def _needs_another_process(state: State, now: Instant) -> bool:
     """True when the sound system is stuck for good; what is being said is said to its end."""
     if talk_.is_sounding(state.talk):
         return False
-    return health_.is_beyond_help(state.health, state.started_at, now.mono)
+    return microphone.is_beyond_help(state.health.mic, state.started_at, now.mono)
 
 
 def _of_session(settings: Settings, link: Link) -> Settings:
@@ -358,7 +359,7 @@ def _wake(state: State, now: Instant, settings: Settings) -> Step:
 
 def _hush(state: State, now: Instant, settings: Settings) -> Step:
     """Nobody who is muted is heard, from the decision on: the device may take its time."""
-    if state.privacy.muted or state.health.muted:
+    if state.privacy.muted or state.health.mic.closed:
         link, talk, orders = muting.hush(state.link, state.talk, now, settings.talk)
     elif state.talk.severed:
         link, talk, orders = muting.sever(state.link, state.talk, now, settings.talk)
@@ -384,6 +385,7 @@ def _show(
         state.usage.shown,
         state.talk.aloud.echoes,
         state.talk.underruns,
+        health.mic.gaps,
     )
     presence, more = presence_.tell(state.presence, event, told, state.link, now, settings.presence)
     if isinstance(event, ev.BusUp):  # it has the state

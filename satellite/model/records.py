@@ -224,6 +224,8 @@ class Diagnostics(Record, frozen=True, kw_only=True):
     """What the assistant said and heard itself, dropped since the start."""
     underruns: int
     """How often an answer had to wait for the server in its middle, since the start."""
+    mic_gaps: int
+    """How often the machine stood still, and what was said then is lost, since the start."""
     version: str
     ts: str
 

@@ -79,6 +79,7 @@ RECORDS: list[rec.Record] = [
         session_reconnects=1,
         echoes=0,
         underruns=0,
+        mic_gaps=0,
         version="0.1.0",
         ts=TS,
     ),

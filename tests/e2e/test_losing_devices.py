@@ -20,8 +20,8 @@ from satellite.model.commands import START_AGAIN
 
 DEVICES = {"input": {"device": "default"}, "output": {"device": "none"}}
 IMPATIENT = """
-from satellite.logic import health
-health.LIFE_S, health.STUCK_S = 3.0, 4.0
+from satellite.logic import microphone
+microphone.LIFE_S, microphone.STUCK_S = 3.0, 4.0
 from satellite.cli.main import main
 raise SystemExit(main())
 """
@@ -70,6 +70,20 @@ def test_f41_a_sentence_that_loses_its_end_is_not_answered_and_the_next_one_is(
         assert daemon.until("turn")["event_type"] == "answered"
         assert daemon.stop()[0] == 0
     assert "Traceback" not in daemon.log
+
+
+def test_f45_zeros_are_told_and_over_with_the_first_sound(daemon: Daemon, pulse: PulseCard) -> None:
+    with running(Script()) as url:
+        daemon.start(url, env=pulse.env, audio=DEVICES)
+        idle(daemon)
+        begun = time.monotonic()
+        problem = daemon.problem("mic_silent")
+        assert time.monotonic() - begun < 7.0, "6 s, and a busy machine"
+        assert "mute switch" in problem["fix"]
+        assert daemon.all[-1][1]["state"] == "error"
+        pulse.room = Room(gain=0.0)
+        idle(daemon)
+        assert daemon.stop()[0] == 0
 
 
 def test_f51_a_device_that_never_returns_is_told_and_the_process_ended(

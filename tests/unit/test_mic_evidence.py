@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from stage import VOICE, Stage, only, settings
 
-from satellite.logic import health
+from satellite.logic import microphone
 from satellite.logic import satellite as logic
 from satellite.logic.link import Phase
 from satellite.model import commands as cmd
@@ -190,7 +190,8 @@ def test_a_microphone_that_sends_zeros_is_never_listening() -> None:
 
 
 def test_every_problem_of_a_microphone_says_what_to_do() -> None:
-    rows = [*health.SIGNALS.values(), *((code, fix, fix) for code, fix in health.LOST.values())]
+    rows = [*microphone.SIGNALS.values()]
+    rows += [(code, fix, fix) for code, fix in microphone.LOST.values()]
     assert len({code for code, _, _ in rows}) == 8
     for _, detail, fix in rows:
         assert len(fix) > 30
@@ -276,6 +277,9 @@ def test_a_gap_while_nobody_speaks_is_nothing() -> None:
     stage = Stage().ready()
     assert not stage.tell(ev.MicGap(2.0))
     assert stage.shown.state == "idle"
+    stage.tell(ev.BusUp())
+    stage.wait(120)
+    assert stage.published(rec.Diagnostics)[-1].mic_gaps == 1
 
 
 # --- pace ----------------------------------------------------------------------------------------
