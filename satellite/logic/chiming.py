@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from satellite.logic.satellite import Settings, State, Step
 
 LENGTH_S: Final = 0.5  # of a chime, and of a device that opens
-_ON_PURPOSE: Final = frozenset({"muted", "stopped", "new_session", "self_loop"})
+_ON_PURPOSE: Final = frozenset({"muted", "stopped", "new_session"})
 
 
 def woke(talk: Talk, settings: TalkSettings) -> tuple[cmd.Command, ...]:

@@ -8,6 +8,7 @@ import pytest
 from speech_stage import say, spoken
 from stage import VOICE, Stage, only, settings
 
+from satellite.logic import echo
 from satellite.logic import satellite as logic
 from satellite.model import commands as cmd
 from satellite.model import events as ev
@@ -151,6 +152,16 @@ def test_noise_that_no_server_heard_makes_none() -> None:
 @pytest.mark.parametrize("activation", ["wake_word", "push_to_talk"])
 def test_whoever_asked_to_be_heard_is_told_that_it_failed(activation: Activation) -> None:
     assert heard(unheard(chiming(activation=activation))) == ["failed"]
+
+
+def test_whoever_asks_while_it_rests_from_itself_is_not_told_to_go_on_but_that_it_failed() -> None:
+    stage = chiming(activation="wake_word", half_duplex=False)
+    resting = echo.rest(stage.state.talk.aloud, stage.now)
+    stage.state = replace(stage.state, talk=replace(stage.state.talk, aloud=resting))
+    assert not heard(stage.tell(ev.Woke("okay_nabu")))
+    orders = stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
+    assert heard(orders) == ["failed"]
+    assert not heard(stage.tell(ev.Heard(VOICE, 200, stage.now), ev.GateClosed(too_long=False)))
 
 
 def test_nobody_who_is_muted_waits_for_an_answer() -> None:
