@@ -226,7 +226,7 @@ class Playback:
             self._open = False
             self._device(self._sink.drop)
             if self._far is not None:
-                self._far.dropped(unheard)
+                self._far.dropped(unheard + self._writing)
         self._playout.rewind()
 
     def _close(self) -> None:
