@@ -14,7 +14,7 @@ class MadeUpAudio:
 
     Sound comes in pieces of ``piece`` frames; the n-th frame of channel c is n * 10 + c.
     ``stop_at``: frames after which nothing comes any more. ``refuse``: gives the number with which
-    a rate and a number of channels are refused.
+    a rate and a number of channels are refused. ``taken``: frames that were read.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class MadeUpAudio:
         self.terminated = 0
         self.fault: int | None = None
         self._begun = 0.0
-        self._taken = 0
+        self.taken = 0
 
     def get_device_count(self) -> int:
         return 1
@@ -66,7 +66,7 @@ class MadeUpAudio:
 
     def open(self, **asked: Any) -> MadeUpAudio:
         self.opened = asked
-        self._begun, self._taken = self.clock(), 0
+        self._begun, self.taken = self.clock(), 0
         return self
 
     def terminate(self) -> None:
@@ -84,7 +84,7 @@ class MadeUpAudio:
         if self.fault is not None:
             return self.fault
         captured = int((self.clock() - self._begun) * self.hz + 1e-6) // self.piece * self.piece
-        return min(captured, captured if self.stop_at is None else self.stop_at) - self._taken
+        return min(captured, captured if self.stop_at is None else self.stop_at) - self.taken
 
     def read(self, frames: int, exception_on_overflow: bool) -> bytes:
         assert not exception_on_overflow
@@ -93,7 +93,7 @@ class MadeUpAudio:
         assert frames <= available, "it would wait"
         self.reads.append(frames)
         given = self.opened["channels"]
-        first, self._taken = self._taken, self._taken + frames
+        first, self.taken = self.taken, self.taken + frames
         values = (n % 3000 * 10 + c for n in range(first, first + frames) for c in range(given))
         return array("h", values).tobytes()
 

@@ -52,6 +52,7 @@ class MicSource:
         self._convert: Convert | None = None
         self._cadence = Cadence()
         self._heard = bytearray()
+        self._begun = False  # a block was heard
         self._there = 0  # frames, at the last look
         self._waited_s = 0.0  # since anything new came
         self._looked_at = 0.0
@@ -82,6 +83,7 @@ class MicSource:
         self._cadence = Cadence()
         self._heard.clear()
         self._there, self._waited_s, self._looked_at = 0, 0.0, self._clock()
+        self._begun = False
         hz = self._stream.rate_hz
         try:
             self._convert = None if hz == RATE else self._resampler(hz, RATE)
@@ -110,8 +112,13 @@ class MicSource:
             self._wait(stream, moment - now)
             if self._waited_s > ORDERS_S and stream.available() <= self._there:
                 return b""
+        now = self._look(stream)
         if moment is None:
-            self._cadence.at_once(self._look(stream), samples / RATE)
+            self._cadence.at_once(now, self._there / stream.rate_hz)
+        else:
+            self._align(stream, samples)
+            self._cadence.complete(now, self._there / stream.rate_hz)
+        self._begun = True
         block = bytes(self._heard[: samples * SAMPLE_BYTES])
         del self._heard[: samples * SAMPLE_BYTES]
         return block
@@ -121,6 +128,17 @@ class MicSource:
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
+
+    def _align(self, stream: Stream, samples: int) -> None:
+        """Let the first block end where a piece of the device ends, so that none waits for another.
+
+        What is before it, less than a piece and older than the block, is never heard.
+        """
+        if not self._begun and self._there:
+            rest = stream.read(self._there)
+            self._heard += rest if self._convert is None else self._convert(rest)
+            del self._heard[: max(0, len(self._heard) - samples * SAMPLE_BYTES)]
+            self._there = 0
 
     def _look(self, stream: Stream) -> float:
         """The time; each LOOK_S it is time to look whether we still hear what we opened."""
