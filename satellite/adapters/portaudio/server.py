@@ -49,13 +49,17 @@ class Server:
             return [_node(each, default) for each in found]
 
     def stream_of_ours(self) -> int | None:
-        """The recording stream of this process, the newest if there are more; None without one."""
+        """The recording stream of this process, the newest if there are more; None without one.
+
+        PipeWire tells the process of a client; of a stream only where it came as PulseAudio's.
+        """
+        pid, key = str(os.getpid()), "application.process.id"
         with self._asking():
-            pid = str(os.getpid())
+            clients = {c.index for c in self._pulse.client_list() if c.proplist.get(key) == pid}
             ours = [
                 stream.index
                 for stream in self._pulse.source_output_list()
-                if stream.proplist.get("application.process.id") == pid
+                if stream.client in clients or stream.proplist.get(key) == pid
             ]
         return max(ours, default=None)
 
