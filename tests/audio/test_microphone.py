@@ -163,6 +163,18 @@ def test_no_block_waits_for_us_on_a_machine_that_wakes_us_late(
     assert clock.wakes < 1.25 * blocks
 
 
+def test_a_device_that_runs_over_again_and_again_is_heard_when_it_does_not(
+    plug: Plug, clock: Clock
+) -> None:
+    """As PipeWire's plugin does on a busy machine: that is no lost device."""
+    audio = plug()
+    source = microphone(clock)
+    audio.fault = -9981
+    assert source.read(960) == b""
+    audio.fault = None
+    assert len(source.read(960)) == 2 * 960
+
+
 # --- giving up ---------------------------------------------------------------------------------
 
 

@@ -36,6 +36,7 @@ OTHER_RATES: Final = (44_100, 16_000)  # best first
 OTHER_CHANNELS: Final = (2, 4, 6, 8)  # of devices that cannot do fewer
 PERIOD_MS: Final = 40  # of the host; each wakes us, and sound is sent by 40 ms (performance.md 6)
 SHORT_MS: Final = 10  # of a device whose buffer does not hold two of those
+_RAN_OVER: Final = -9981  # PortAudio has begun again, and it ran over meanwhile
 _S16: Final = 8  # PyAudio's paInt16, whose module is loaded late
 
 
@@ -154,6 +155,8 @@ class Stream:
             frames = count()
         except OSError as exc:
             raise self._gone(exc) from exc
+        if frames == _RAN_OVER:  # again already; a device that is gone says so for ever
+            return 0
         if frames < 0:  # PortAudio's error number
             raise self._gone(OSError(frames, "no more frames"))
         return frames
