@@ -58,7 +58,9 @@ def run(args: argparse.Namespace) -> int:
     """Print what there is. Raises SetupError where there is nothing at all."""
     from satellite.adapters.portaudio.survey import survey
 
-    found = {kind: survey(kind) for kind in (MIC, SPEAKER)}
+    if sys.stderr.isatty():
+        print("trying each device ...", file=sys.stderr, flush=True)
+    found = survey(MIC, SPEAKER)
     if not any(found.values()):
         raise SetupError(_NOTHING)
     heard = _listen(found[MIC]) if args.listen else {}

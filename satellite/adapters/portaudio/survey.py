@@ -48,15 +48,18 @@ class Found:
     plug: str = ""
 
 
-def survey(kind: Kind) -> list[Found]:
-    """All devices of one direction, the default first. Raises SetupError without PortAudio."""
+def survey(*kinds: Kind) -> dict[Kind, list[Found]]:
+    """All devices of each direction, the default first. Raises SetupError without PortAudio."""
+    found = {}
     with library.LIFECYCLE:
         audio = library.initialise()
         try:
-            with contextlib.closing(Look(kind, audio)) as look:
-                return _survey(kind, audio, look.seen)
+            for kind in kinds:
+                with contextlib.closing(Look(kind, audio)) as look:
+                    found[kind] = _survey(kind, audio, look.seen)
         finally:
             library.terminate(audio)
+    return found
 
 
 def _survey(kind: Kind, audio: Any, seen: Seen) -> list[Found]:
