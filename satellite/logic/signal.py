@@ -12,7 +12,7 @@ Rule 3: a peak below FAINT for FAINT_S is what a muted analogue input leaves (re
 Rule 4: more than CLIPPED of the samples at the end of the range, over CLIPPING_S, is distortion
 that no recogniser gets over; it is over when it was not so for CALM_S.
 
-Cost is two comparisons of memory a block, and peaks of every ninth sample (no period of anything).
+It costs two comparisons of memory a block, and a look at every 17th sample (no period of anything).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FULL: Final = 32_600  # 0.5 % below the end of the range: resampling rounds a cl
 CLIPPED: Final = 0.05
 CLIPPING_S: Final = 3.0
 CALM_S: Final = 10.0
-STRIDE: Final = 9
+STRIDE: Final = 17
 
 _ZEROS: Final = bytes(RATE * SAMPLE_BYTES)  # 1 s; no block is longer
 
@@ -99,7 +99,8 @@ class SignalWatch:
 
     def _weigh(self, block: bytes, length_s: float) -> None:
         samples = array("h", block)[::STRIDE]
-        peak = max(*samples, -min(samples))
+        highest, lowest = max(samples), min(samples)
+        peak = max(highest, -lowest)
         self._faint_s = self._faint_s + length_s if peak < FAINT else 0.0
         clipped = 0
         if peak >= FULL:
