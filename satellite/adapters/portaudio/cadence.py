@@ -7,7 +7,7 @@ too early: that costs one more look, and tells the right moment again. So a devi
 not ours stays in step.
 
 What is left in the device at the right moment is the rest of a piece; if it is more, we are late by
-that, and look so much earlier the next time. A busy machine wakes us late: then neither is learned.
+that, and look so much earlier the next time. A busy machine wakes us late: then less is learned.
 """
 
 from __future__ import annotations
@@ -56,11 +56,10 @@ class Cadence:
         assert self._due is not None
         late_s = left_s - self._rest_s
         self._rest_s *= _FORGET
-        if self._looks and now - self._due <= RETRY_S:  # this was the right moment
-            self._rest_s = max(left_s, self._rest_s)
-            self._earlier = EARLIER
-        elif self._looks:
-            self._earlier = SEEKING
+        if self._looks:  # this was the right moment, as far as we were woken at it
+            self._earlier = EARLIER if now - self._due <= PIECE_S / 4 else SEEKING
+            if now - self._due <= RETRY_S:
+                self._rest_s = max(left_s, self._rest_s)
         elif late_s > RETRY_S and now - self._due <= RETRY_S:
             self._due -= late_s
             self._earlier = SEEKING
