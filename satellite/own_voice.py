@@ -1,7 +1,7 @@
 """The assistant's own voice, taken out of what the microphone hears. In the capture thread.
 
 Near and far go in step through one thread, frame by frame, so that neither a slow thread nor a late
-block changes the delay between them (docs/decisions/009).
+block changes the delay between them (docs/decisions/010).
 """
 
 from __future__ import annotations
