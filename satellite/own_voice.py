@@ -70,4 +70,7 @@ class OwnVoice:
         far = far or bytes(FRAME_BYTES)
         cleaned = self._canceller.clean(frame, far)
         found = self._discerner.hear(frame, far, cleaned)
+        if self._looking.in_doubt:
+            self._evidence.forget()
+            return cleaned, False
         return cleaned, self._evidence.step(found.surprise) and found.audible

@@ -9,8 +9,9 @@ answers nobody interrupts, of as many somebody does, at any moment until half a 
 end; they take turns, and the canceller stays the same for all of them.
 
 A reaction is counted from the first 10 ms of the recording within 20 dB of its loudest, to the end
-of the block in which the gate opened, and 40 ms for what a room has no clock for: looking for sound
-5 ms late, two queues, a slice that the speaker's thread is busy with, giving up the device.
+of the block in which the gate opened, and 20 ms for what a room has no clock for: looking for sound
+5 ms late (benchmarks/sound), the verdict, two queues, and the device that is dropped in 4 ms at most
+(docs/sound.md).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from satellite.own_voice import OwnVoice
 
 PROMPTS = Path(__file__).parents[1] / "whole_path" / "prompts.tsv"
 SOUNDS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
-THREADS_S = 0.04
+THREADS_S = 0.02
 SOON_S = 0.3
 PLACES = (
     Place("no canceller"),

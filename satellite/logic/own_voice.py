@@ -4,7 +4,9 @@ Pure; frames of model.audio, in order. It lives in the capture thread.
 
 Rule 1: nothing is looked for before something was played, nor later than 2 s after it, unless
 somebody is being heard: sound changes its sound in the middle of no utterance.
-Rule 2: one surprise is an accident of echoes. Surprises add up, and what is usual in this room, of
+Rule 2: sound that stops and goes on within a second was interrupted by a device or a thread, and
+comes by another way now: nobody is believed until that can be heard.
+Rule 3: one surprise is an accident of echoes. Surprises add up, and what is usual in this room, of
 this loudspeaker, is taken off: a cheap one that rattles has to be spoken against longer.
 """
 
@@ -16,6 +18,8 @@ from typing import Final
 from satellite.model.audio import frames
 
 AFTER: Final = frames(2000)  # and a tenth of it is an echo
+BREAK: Final = frames(1000)
+DOUBT: Final = frames(560)
 LEAST: Final = 15.0  # dB that a frame may surprise by without anything: 2 or 3 of 16 bands
 ENOUGH: Final = 5.0  # dB beyond that: somebody
 MOST: Final = 60.0  # so that somebody who is silent is believed no longer than 80 ms
@@ -29,10 +33,18 @@ class Looking:
     """Whether the canceller runs."""
 
     _left: int = 0  # frames
+    _doubt: int = 0  # frames
+
+    @property
+    def in_doubt(self) -> bool:
+        """Rule 2."""
+        return self._doubt > 0
 
     def step(self, far: bool, is_open: bool) -> bool:
         """``far``: something is played in this frame; ``is_open``: somebody is being heard."""
+        self._doubt = max(0, self._doubt - 1)
         if far:
+            self._doubt = DOUBT if 0 < AFTER - self._left <= BREAK else self._doubt
             self._left = AFTER
         elif not (is_open and self._left == 1):
             self._left = max(0, self._left - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from satellite.far_end import FarEnd
-from satellite.logic.own_voice import AFTER, Evidence, Looking
+from satellite.logic.own_voice import AFTER, BREAK, DOUBT, Evidence, Looking
 from satellite.model.audio import FRAME_BYTES
 from satellite.model.ports import Discerned
 from satellite.own_voice import WINDOW, OwnVoice, Pace
@@ -34,6 +34,20 @@ def test_it_ends_in_the_middle_of_no_utterance() -> None:
     looking.step(far=True, is_open=True)
     assert all(looking.step(far=False, is_open=True) for _ in range(3 * AFTER))
     assert not looking.step(far=False, is_open=False)
+
+
+def test_sound_that_was_interrupted_is_doubted_and_a_new_answer_is_not() -> None:
+    looking = Looking()
+    for far in (True, True, False, False, True):
+        looking.step(far=far, is_open=False)
+    doubted = [looking.in_doubt]
+    for _ in range(DOUBT):
+        looking.step(far=True, is_open=False)
+        doubted.append(looking.in_doubt)
+    assert doubted == [True] * DOUBT + [False]
+    for far in [False] * (BREAK + 1) + [True]:
+        looking.step(far=far, is_open=False)
+        assert not looking.in_doubt
 
 
 def test_what_is_usual_is_nobody_and_what_lasts_is_somebody() -> None:
