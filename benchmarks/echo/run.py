@@ -10,7 +10,7 @@ end; they take turns, and the canceller stays the same for all of them.
 
 A reaction is counted from the first 10 ms of the recording within 20 dB of its loudest, to the end
 of the block in which the gate opened, and 20 ms for what a room has no clock for: looking for sound
-5 ms late (benchmarks/sound), the verdict, two queues, and the device that is dropped in 4 ms at most
+5 ms late (benchmarks/sound), the verdict, two queues, and the device that is dropped in 4 ms
 (docs/sound.md).
 """
 
