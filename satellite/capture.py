@@ -46,6 +46,7 @@ QUIET_FRAMES: Final = 4  # 80 ms
 OPEN_FRAMES: Final = 2  # 40 ms
 REOPEN: Final = Backoff(first_s=1.0, most_s=8.0)  # reliability P2: heard again within 10 s
 LATE_S: Final = 1.0  # a block that comes later than this on top of its length is not of now
+IN_STEP: Final = 2  # blocks
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Capture:
         self._attends = False  # somebody may interrupt the assistant
         self._failures = 0
         self._behind_s = 0.0  # so much late sound may still come
+        self._waited = 0  # blocks in a row that had to be waited for
         self._said_ended = False
         self._said_lost: tuple[Why, str] | None = None
         self.last_frame_at: float | None = None
@@ -172,15 +174,17 @@ class Capture:
     def _is_late(self, block: bytes, waited_s: float, late_s: float) -> bool:
         """Whether a block is of another time: then it is not heard.
 
-        The first one that had to be waited for again is of now.
+        The second in a row that had to be waited for is of now. The first may be what a sound
+        server needs to hand on what it has kept.
         """
         length_s = seconds_of(len(block))
         if late_s > LATE_S:
-            self._behind_s = late_s + length_s
+            self._behind_s, self._waited = late_s + IN_STEP * length_s, 0
             self._hearing.forget()
             self._post(ev.MicGap(late_s))
             return True
-        of_now = waited_s >= length_s / 2
+        self._waited = self._waited + 1 if waited_s >= length_s / 2 else 0
+        of_now = self._waited >= IN_STEP
         self._behind_s = 0.0 if of_now else max(0.0, self._behind_s - length_s)
         return self._behind_s > 0.0
 

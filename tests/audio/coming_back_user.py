@@ -53,7 +53,7 @@ def judge(_aggressiveness: int) -> Judge:
 def say(event: ev.Event) -> None:
     if isinstance(event, ev.MicLost):
         tell("MicLost", event.why, event.detail)
-    elif not isinstance(event, ev.Heard | ev.MicSignal):
+    elif not isinstance(event, ev.MicSignal):
         tell(type(event).__name__)
 
 
