@@ -6,6 +6,7 @@ import time
 
 import pytest
 from asker import Asker, asking
+from priority import before_all_else
 from program import Daemon, recorded
 from pulse_card import PERIOD_MS, PulseCard
 from room import Diary, Room, runs
@@ -98,24 +99,39 @@ def test_who_speaks_into_an_answer_stops_the_speaker(daemon: Daemon, pulse: Puls
     assert (stopped - spoke) * PERIOD_MS < 1000
 
 
-@pytest.mark.parametrize("duplex", ["half", "full"])
-def test_in_half_duplex_it_never_hears_itself(
-    daemon: Daemon, pulse: PulseCard, duplex: str
-) -> None:
-    """At 0 dB, 120 ms late, with walls. In full duplex it does: there is something to hear."""
-    pulse.room = Room(delay_ms=120, gain=1.0, walls_ms=200)
+def hears_itself(daemon: Daemon, pulse: PulseCard, duplex: str) -> bool:
+    """A question, and an answer that comes back out of the room at 0 dB, 120 ms late."""
+    pulse.room = Room(delay_ms=120, gain=1.0, walls_ms=100)
     script = Script(answers=["Yes."] * 9, voice=spoken("vm-nobodyavail"))
     with running(script) as url:
         daemon.start(url, env=pulse.env, audio={**DEVICES, "duplex": duplex})
         wait_until(lambda: pulse.hearers() == ["mic"])
         pulse.feed(spoken("conf-kicked"))
-        wait_until(lambda: script.heard_ms > 0)
+        wait_until(lambda: len(script.answers) == 8)
         if duplex == "full":
             wait_until(lambda: len(script.answers) <= 7)
-            return
+            return True
         daemon.until("turn")
         heard_ms = script.heard_ms
         time.sleep(1.5)  # what is left of it in the room, and a gate that would open
-        assert script.heard_ms == heard_ms
-        assert len(script.answers) == 8
         assert daemon.stop()[0] == 0
+    return len(script.answers) < 8 or script.heard_ms > heard_ms
+
+
+def test_in_half_duplex_it_never_hears_itself(daemon: Daemon, pulse: PulseCard) -> None:
+    assert not hears_itself(daemon, pulse, "half")
+
+
+def test_in_full_duplex_it_does_so_there_is_something_to_hear(
+    daemon: Daemon, pulse: PulseCard
+) -> None:
+    assert hears_itself(daemon, pulse, "full")
+
+
+def test_with_cancel_it_does_not_even_in_its_first_answer(daemon: Daemon, pulse: PulseCard) -> None:
+    """Sound that breaks off because a machine is busy is no echo of what was to be played."""
+    try:
+        with before_all_else(pulse.pid):
+            assert not hears_itself(daemon, pulse, "cancel")
+    except PermissionError:
+        pytest.skip("root must put the sound before what else the machine does")
