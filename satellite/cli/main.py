@@ -82,6 +82,9 @@ class _ForTheJournal(logging.Formatter):
 
 
 def _log_to_stderr(*, verbose: bool) -> None:
+    if sys.stderr is sys.__stderr__:
+        # PortAudio is kept quiet at descriptor 2; what another thread tells then must not be lost
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     handler = logging.StreamHandler(sys.stderr)
     if "JOURNAL_STREAM" in os.environ:
         handler.setFormatter(_ForTheJournal("%(message)s"))

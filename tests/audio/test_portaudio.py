@@ -201,6 +201,32 @@ def test_an_ordinary_machine_is_quiet_on_stderr(use: Use) -> None:
     finished(use({}, "names"))
 
 
+LOGS = """
+import logging, os
+from satellite.adapters.portaudio import library
+from satellite.cli import demo, main
+
+def run(args):
+    with library.quiet():
+        os.write(2, b"of a library\\n")
+        logging.getLogger("satellite").warning("a problem")
+    os.write(2, b"what ends a process\\n")
+    return 0
+
+demo.register = lambda commands: commands.add_parser("demo").set_defaults(run=run)
+raise SystemExit(main.main(["demo"]))
+"""
+
+
+def test_what_is_logged_while_a_library_is_kept_quiet_is_not_lost() -> None:
+    """The other thread has a problem to tell while this one opens or closes its device."""
+    done = subprocess.run([sys.executable, "-c", LOGS], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    logged, last = done.stderr.splitlines()
+    assert logged.endswith("WARNING a problem")
+    assert last == "what ends a process"
+
+
 # --- streams that die --------------------------------------------------------------------------
 
 

@@ -107,7 +107,7 @@ def reason(exc: Exception) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """JACK and PortAudio write to descriptor 2 themselves. A line of another thread is lost."""
+    """JACK and PortAudio write to descriptor 2 themselves. The log has another (cli/main.py)."""
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(null, 2)
