@@ -17,6 +17,7 @@ People answer at the end, and do not stop again as soon as the speaker does.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
@@ -34,7 +35,9 @@ MOST_WORDS: Final = 250  # more than anybody says in MEMORY_S
 MOST_SPANS: Final = 40
 LOOP: Final = 6  # three echoes, or six that may be
 REST_S: Final = 60.0
-_WORD: Final = re.compile(r"\w+")
+# Thai, Lao, Burmese, Khmer, kana, Han: no spaces tell their words, so each sign is half of one.
+_SIGNS: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+_WORD: Final = re.compile(rf"(?=\w)[{_SIGNS}]|[^\W{_SIGNS}]+")
 
 Span = tuple[float, float]
 Verdict = Literal["echo", "perhaps", "no"]
@@ -110,7 +113,7 @@ def judge(
     begun = min(a for a, _ in heard)
     spoken = [w for past in aloud.spoken if begun - past.until < MEMORY_S for w in past.words]
     spoken += [word for turn in turns for each in turn.all_answers for word in lately(each, now)]
-    if len(said) >= LEAST_WORDS and alike(said, spoken[-2 * MOST_WORDS :]) >= ALIKE:
+    if _count(said) >= LEAST_WORDS and alike(said, spoken[-2 * MOST_WORDS :]) >= ALIKE:
         return "echo"
     return "perhaps" if any(0 <= begun - since < EARLY_S for since, _ in sounded) else "no"
 
@@ -137,8 +140,14 @@ def rests(aloud: Aloud, now: float) -> bool:
 
 
 def words_of(text: str) -> list[str]:
-    """Without case and punctuation, which a recogniser writes as it likes."""
-    return _WORD.findall(re.sub(r"['\u2019]", "", text).casefold())
+    """Without case, accents and punctuation, which a recogniser writes as it likes."""
+    text = unicodedata.normalize("NFKD", re.sub(r"['\u2019]", "", text).casefold())
+    return _WORD.findall("".join(c for c in text if unicodedata.category(c)[0] != "M"))
+
+
+def _count(words: Sequence[str]) -> float:
+    """How many words these are, where some are half of one."""
+    return sum(0.5 if re.match(f"[{_SIGNS}]", word) else 1 for word in words)
 
 
 def alike(said: Sequence[str], spoken: Sequence[str]) -> float:

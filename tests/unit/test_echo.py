@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import unicodedata
 
 import pytest
 from speech_stage import ends, say, spoken
@@ -51,6 +52,26 @@ def test_words_are_compared_without_case_punctuation_and_apostrophes() -> None:
         "oclock",
         "strasse",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("कॉफ़ी चाहते हैं?", 3),  # signs of vowels are no letters, and end no word
+        ("حالُكَ", 1),
+        ("", 0),
+        ("… 。", 0),
+        ("コーヒー、", 4),  # the sign of a long vowel is one of them
+        ("กาแฟ", 4),
+    ],
+)
+def test_words_of_other_scripts(text: str, words: int) -> None:
+    assert len(words_of(text)) == words
+
+
+def test_accents_may_be_written_as_one_sign_or_two() -> None:
+    text = "Möchten Sie à Zürich Kaffee"
+    assert words_of(unicodedata.normalize("NFD", text)) == words_of(text)
 
 
 def test_the_likeness_of_a_stretch_with_some_words_changed_is_at_least_the_rest() -> None:
@@ -125,6 +146,23 @@ def test_what_the_speaker_said_is_an_echo_whenever_it_is_heard() -> None:
 def test_one_to_three_words_are_never_dropped(said: str) -> None:
     aloud = Aloud(since=0.0, spoken=(echo.Spoken(4.0, tuple(words_of(STORY + said))),))
     assert judge(aloud, said, [(1.0, 1.5)], (), 5.0) != "echo"
+
+
+@pytest.mark.parametrize(
+    ("story", "said", "verdict"),
+    [
+        ("क्या आप कॉफ़ी चाहते हैं", "कॉफ़ी चाहते", "perhaps"),
+        ("क्या आप कॉफ़ी चाहते हैं", "आप कॉफ़ी चाहते हैं", "echo"),
+        ("你要不要喝咖啡。我可以马上给你做一杯。", "我要喝咖啡。", "perhaps"),
+        ("你要不要喝咖啡。我可以马上给你做一杯。", "我可以马上给你做一杯", "echo"),
+    ],
+)
+def test_four_words_are_as_much_in_scripts_with_other_words(
+    story: str, said: str, verdict: str
+) -> None:
+    """A sign of a script without spaces is half a word."""
+    aloud = Aloud(since=0.0, spoken=(echo.Spoken(4.0, tuple(words_of(story))),))
+    assert judge(aloud, said, [(0.5, 2.5)], (), 5.0) == verdict
 
 
 def test_what_was_said_more_than_half_a_minute_before_is_forgotten() -> None:
