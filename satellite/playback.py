@@ -208,7 +208,11 @@ class Playback:
 
     def _fail(self, detail: str, why: Why) -> None:
         """Give up what is queued: the text is published all the same."""
-        self._drop()
+        try:
+            self._drop()
+        except Exception:  # of a device that cannot even be closed; the next open does it
+            log.exception("the playback thread failed")
+            self._open = False
         self._writing = 0
         if not self._broken:
             self._post(ev.SpeakerLost(detail, why))
@@ -224,9 +228,9 @@ class Playback:
         if self._open:
             unheard = self._settle()
             self._open = False
-            self._device(self._sink.drop)
             if self._far is not None:
                 self._far.dropped(unheard + self._writing)
+            self._device(self._sink.drop)
         self._playout.rewind()
 
     def _close(self) -> None:

@@ -338,6 +338,23 @@ def test_a_speaker_lost_in_the_middle_tells_what_was_heard(
     assert events.until(ev.PlayoutDrained) == told
 
 
+def test_a_speaker_that_cannot_even_be_closed_is_tried_again_at_the_next_answer(
+    playback: Playback, sink: ScriptedSink, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("a fault that nobody foresaw")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(sink, "drop", fail)
+        broken.setattr(sink, "push", fail)
+        whole(playback, "r1", tone(30))
+        assert events.until(ev.SpeakerLost).why == "failed"
+        assert not events.until(ev.PlayoutDrained).heard
+    sink.drop()
+    whole(playback, "r2", tone(100))
+    assert events.until(ev.PlayoutDrained) == ev.PlayoutDrained("r2", True, "item of r2", 100)
+
+
 def test_two_answers_that_a_broken_speaker_swallowed_are_both_unheard(
     playback: Playback, sink: ScriptedSink, events: Events
 ) -> None:
