@@ -12,7 +12,7 @@ from stage import Stage, only, settings
 
 from satellite.logic import echo
 from satellite.logic import satellite as logic
-from satellite.logic.echo import Aloud, alike, judge, words_of
+from satellite.logic.echo import Aloud, alike, judge, lately, words_of
 from satellite.logic.link import Phase
 from satellite.logic.turn import LONGEST_TEXT, Answer, Turn
 from satellite.model import commands as cmd
@@ -169,6 +169,38 @@ def test_what_was_said_more_than_half_a_minute_before_is_forgotten() -> None:
     aloud = Aloud(since=0.0, spoken=(echo.Spoken(4.0, tuple(words_of(STORY))),))
     assert judge(aloud, STORY, [(33.0, 36.0)], (), 40.0) == "echo"
     assert judge(aloud, STORY, [(35.0, 38.0)], (), 40.0) == "no"
+
+
+def said_in(seconds: int, **state: object) -> Answer:
+    """An answer of one word a second."""
+    words = " ".join(f"w{n}" for n in range(seconds))
+    known = {"audio_at": 0.0, **state}
+    return Answer("r", (((0, 0), words),), (("a", 0, 48_000 * seconds),), **known)  # type: ignore[arg-type]
+
+
+def test_an_answer_that_is_still_being_said_comes_back() -> None:
+    turn = Turn("t", "u", 0.0, answer=said_in(20, sounding=True))
+    heard = [(3.0, 7.0)]
+    assert judge(Aloud(since=0.0), "w3 w4 w5 w6", heard, [turn], 8.0) == "echo"
+    assert judge(Aloud(since=0.0), "w3 w4 w5 w6", heard, [], 8.0) == "no"
+
+
+def test_of_a_long_answer_the_last_half_minute_comes_back() -> None:
+    sounding = said_in(100, sounding=True, paused_s=10.0)
+    assert lately(sounding, 60.0)[0] == f"w{50 - 30 - 5}"
+    assert lately(said_in(100, played_ms=60_000, interrupted=True), 200.0)[0] == "w25"
+    assert lately(said_in(20), 200.0)[0] == "w0"
+
+
+def test_what_never_sounded_does_not_come_back() -> None:
+    assert lately(said_in(20, audio_at=None), 30.0) == []
+    assert lately(said_in(0), 30.0) == []
+    assert lately(Answer("r", (((0, 0), "words"),), audio_at=0.0), 30.0) == []
+
+
+def test_what_the_satellite_did_not_judge_speech_is_no_echo() -> None:
+    aloud = Aloud(since=0.0, spoken=(echo.Spoken(4.0, tuple(words_of(STORY))),))
+    assert judge(aloud, STORY, [], (), 5.0) == "no"
 
 
 def test_nothing_shows_a_word_of_it() -> None:

@@ -91,6 +91,14 @@ def test_nobody_who_makes_a_noise_is_waited_for_longer_than_two_seconds() -> Non
     assert only(stage.server(ev.SpeechStarted("u2")), cmd.FlushPlayout), "the user wins late, too"
 
 
+def test_a_noise_that_goes_on_after_that_keeps_nothing_awake() -> None:
+    stage = speaking()
+    cough(stage)
+    stage.wait(DECIDE_S + 0.1, 0.1)
+    due = logic.deadline(stage.state)
+    assert due is None or due > stage.now
+
+
 def test_a_sounding_answer_has_as_much_longer_as_it_was_paused() -> None:
     stage = speaking()
     before = stage.state.talk.turns[0].answer
