@@ -60,7 +60,8 @@ class OwnVoice:
         ``end_at``: when it was captured; ``is_open``: somebody is being heard.
         """
         far = self._far.take(FRAME_BYTES, self._pace.begins_at(end_at))
-        if not self._looking.step(bool(far), is_open):
+        played = bool(far)
+        if not self._looking.step(played, is_open):
             self._ran = False
             return frame, True
         if not self._ran:
@@ -73,4 +74,4 @@ class OwnVoice:
         if self._looking.in_doubt:
             self._evidence.forget()
             return cleaned, False
-        return cleaned, self._evidence.step(found.surprise) and found.audible
+        return cleaned, self._evidence.step(found.surprise, played) and found.audible

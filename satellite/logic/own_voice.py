@@ -7,7 +7,8 @@ somebody is being heard: sound changes its sound in the middle of no utterance.
 Rule 2: sound that stops and goes on within a second was interrupted by a device or a thread, and
 comes by another way now: nobody is believed until that can be heard.
 Rule 3: one surprise is an accident of echoes. Surprises add up, and what is usual in this room, of
-this loudspeaker, is taken off: a cheap one that rattles has to be spoken against longer.
+this loudspeaker, is taken off: a cheap one that rattles has to be spoken against longer. Whoever
+speaks while it is silent is not what is usual of it.
 """
 
 from __future__ import annotations
@@ -58,13 +59,14 @@ class Evidence:
     _sum: float = 0.0
     _usual: float = 0.0
 
-    def step(self, surprise: float) -> bool:
-        """``surprise`` in dB, as of ports.Discerned."""
+    def step(self, surprise: float, played: bool) -> bool:
+        """``surprise`` in dB, as of ports.Discerned; ``played`` as ``far`` of Looking."""
         allowed = max(LEAST, SHARE * self._usual)
         rate = SLOWLY if self._sum >= ENOUGH else 1.0  # somebody is not what is usual
         self._sum = min(MOST, max(0.0, self._sum + surprise - allowed))
-        step = RARE if surprise > self._usual else RARE - 1
-        self._usual = max(0.0, self._usual + rate * step)
+        if played:
+            step = RARE if surprise > self._usual else RARE - 1
+            self._usual = max(0.0, self._usual + rate * step)
         return self._sum >= ENOUGH
 
     def forget(self) -> None:

@@ -94,6 +94,20 @@ def test_a_person_interrupts_and_the_assistant_never_does(
     assert all(heard.asked for heard in interrupted), "the server hears each of them"
 
 
+def test_who_answers_at_length_can_interrupt_the_next_answer(answers: list[Sound]) -> None:
+    """What is said while nothing is played is not what is usual of the loudspeaker."""
+    room = Room(Place("a living room"), own_voice, None)
+    said = [samples(load(SPEECH / f"{name}.wav")) for name in PEOPLE]
+    reactions = []
+    for n in range(2 * len(said)):
+        for words in said[n % 3 :: 3]:  # about 4 s
+            room.listen(words)
+        heard = room.answer(answers[n % 4], said[n % len(said)], after_s=1.5)
+        reactions.append(reaction_s(heard))
+    assert min(reactions) > 0, reactions
+    assert sorted(reactions[len(said) :])[-2] <= SOON_S, reactions
+
+
 def test_without_a_canceller_it_hears_itself(answers: list[Sound]) -> None:
     """The room is no easy one: what the other tests find silent is there."""
     alone, _ = hold(Room(Place("a living room"), lambda far: None, ServerVad()), answers)

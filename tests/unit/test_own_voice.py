@@ -52,33 +52,41 @@ def test_sound_that_was_interrupted_is_doubted_and_a_new_answer_is_not() -> None
 
 def test_what_is_usual_is_nobody_and_what_lasts_is_somebody() -> None:
     evidence = Evidence()
-    assert not any(evidence.step(surprise) for surprise in (0.0, 12.0, 3.0, 14.0) * 50)
-    assert not evidence.step(18.0), "once is an accident"
-    assert evidence.step(60.0)
+    assert not any(evidence.step(surprise, played=True) for surprise in (0.0, 12.0, 3.0, 14.0) * 50)
+    assert not evidence.step(18.0, played=True), "once is an accident"
+    assert evidence.step(60.0, played=True)
 
 
 def test_a_loudspeaker_that_rattles_is_spoken_against_longer() -> None:
     evidence = Evidence()
     rattles = [30.0 if n % 5 == 0 else 10.0 for n in range(500)]
-    began = [evidence.step(surprise) for surprise in rattles]
+    began = [evidence.step(surprise, played=True) for surprise in rattles]
     assert any(began[:50]), "it is not known yet"
     assert not any(began[-50:])
-    assert evidence.step(90.0)
+    assert evidence.step(90.0, played=True)
 
 
 def test_somebody_is_not_taken_for_what_is_usual() -> None:
     evidence = Evidence()
     for _ in range(150):  # 3 s of speech
-        evidence.step(60.0)
+        evidence.step(60.0, played=True)
     evidence.forget()
-    assert evidence.step(40.0)
+    assert evidence.step(40.0, played=True)
+
+
+def test_a_long_answer_to_the_assistant_is_not_what_is_usual() -> None:
+    evidence = Evidence()
+    for _ in range(1000):  # 20 s of speech, while nothing is played
+        evidence.step(100.0, played=False)
+    evidence.forget()
+    assert evidence.step(40.0, played=True)
 
 
 def test_who_falls_silent_is_soon_not_believed() -> None:
     evidence = Evidence()
     for _ in range(50):
-        evidence.step(100.0)
-    assert [evidence.step(0.0) for _ in range(5)][-1] is False
+        evidence.step(100.0, played=True)
+    assert [evidence.step(0.0, played=True) for _ in range(5)][-1] is False
 
 
 @pytest.mark.parametrize("late", [0.0, 0.013, 0.2])
