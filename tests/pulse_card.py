@@ -150,10 +150,22 @@ class PulseCard:
     @contextlib.contextmanager
     def control(self) -> Iterator[Any]:
         """A pulsectl.Pulse at the server, for what this class does not offer."""
+        with self._connection() as pulse:
+            yield pulse
+
+    def _connection(self) -> Any:
+        """A busy machine may end a connection before it is there."""
         import pulsectl
 
-        with pulsectl.Pulse("the test", server=self.env["PULSE_SERVER"]) as pulse:
-            yield pulse
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                return pulsectl.Pulse("the test", server=self.env["PULSE_SERVER"])
+            except pulsectl.PulseError:
+                assert self._server is not None
+                assert self._server.poll() is None, self.log
+                assert time.monotonic() < deadline, self.log
+                time.sleep(0.05)
 
     # --- plugs ---------------------------------------------------------------------------------
 
