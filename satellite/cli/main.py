@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import logging
 import os
 import sys
@@ -28,6 +29,8 @@ log = logging.getLogger("satellite")
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of devices may have any character
+        sys.stdout.reconfigure(errors="backslashreplace")
     args = _parser(given).parse_args(given)
     _log_to_stderr(verbose=args.verbose)
     try:

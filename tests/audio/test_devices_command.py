@@ -155,6 +155,25 @@ def test_a_machine_without_sound_is_told_what_to_do(tmp_path: Path) -> None:
         assert done.stderr.startswith("satellite: no sound device found: plug one in and see")
 
 
+def test_a_configuration_of_alsa_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    config = tmp_path / "asound.conf"
+    config.write_text("pcm.{{{\n")
+    done = devices({"ALSA_CONFIG_PATH": str(config)})
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr.startswith("satellite: the sound system cannot be used (")
+    assert ".asoundrc" in done.stderr
+
+
+def test_a_name_that_the_terminal_cannot_write_is_shown_all_the_same(pulse: PulseCard) -> None:
+    with pulse.control() as control:
+        control.module_load(
+            "module-null-sink", "sink_name=kitchen sink_properties=device.description=Küche"
+        )
+    done = devices({**pulse.env, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "K\\xfcche, of the sound server" in done.stdout
+
+
 def test_cards_of_alsa_are_shown_and_heard(make_card: MakeCard) -> None:
     card = make_card(names=("USB Mic",))
     card.feed(tone(3277, 8))

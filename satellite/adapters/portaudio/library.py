@@ -49,7 +49,10 @@ class _Users:
 
 
 def initialise() -> Any:
-    """A new PyAudio object, without a word on stderr. Hold LIFECYCLE. Raises SetupError."""
+    """A new PyAudio object, without a word on stderr. Hold LIFECYCLE.
+
+    Raises SetupError, also where ALSA's configuration cannot be read.
+    """
     try:
         import pyaudio
     except ImportError as exc:
@@ -60,7 +63,13 @@ def initialise() -> Any:
     with contextlib.suppress(OSError, AttributeError):  # not with every sound layer
         ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_SILENT)
     with quiet():
-        audio = pyaudio.PyAudio()
+        try:
+            audio = pyaudio.PyAudio()
+        except OSError as exc:
+            raise SetupError(
+                f"the sound system cannot be used ({reason(exc)}); `aplay -L` tells more: look for"
+                " mistakes in ~/.asoundrc and /etc/asound.conf"
+            ) from exc
     _Users.alive += 1
     _Users.made += 1
     return audio
