@@ -176,3 +176,38 @@ def test_lost_sound_is_no_evidence() -> None:
     ear.own.forget()
     ear.parts.found = Discerned(0.0, audible=True)
     assert ear.hear(1) == [(CLEAN, False)]
+
+
+def test_after_lost_sound_near_and_far_are_in_step_at_once() -> None:
+    ear = Ear()
+    ear.hear(10)
+    ear.now += 3.0
+    ear.own.forget()
+    ear.hear(1)
+    ear.far.played(PLAYED * 5)
+    assert ear.hear(1) == [(CLEAN, False)]
+    assert ear.parts.cleaned == [(FRAME, PLAYED)]
+
+
+def test_nobody_is_believed_where_sound_goes_on_after_a_gap() -> None:
+    ear = Ear()
+    ear.hear(1)
+    ear.parts.found = Discerned(80.0, audible=True)
+    ear.far.played(PLAYED * 5)
+    assert ear.hear(25)[-1] == (CLEAN, True)
+    ear.far.played(PLAYED * (DOUBT + 5))
+    assert ear.hear(DOUBT) == [(CLEAN, False)] * DOUBT
+    ear.parts.found = Discerned(0.0, audible=True)
+    assert ear.hear(1) == [(CLEAN, False)], "what was found meanwhile is forgotten"
+
+
+def test_who_spoke_into_an_answer_is_not_in_the_next_one() -> None:
+    ear = Ear()
+    ear.hear(1)
+    ear.far.played(PLAYED * 5)
+    ear.parts.found = Discerned(80.0, audible=True)
+    ear.hear(AFTER + 10)
+    ear.parts.found = Discerned(0.0, audible=True)
+    ear.far.played(PLAYED * 5)
+    assert ear.hear(1) == [(CLEAN, False)]
+    assert ear.parts.said == ["pause"] * 2

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-EXTRA: Final = "pip install 'realtime-satellite[pulse]'"
 GATES: Final = ("pulse", "pipewire", "default")  # ALSA's names of the server, best first
 
 
