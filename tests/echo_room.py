@@ -40,6 +40,7 @@ class Place:
     ``rt60_s``: until it is 60 dB quieter; as much sound comes from the walls as straight.
     ``clips``: in root mean squares of speech. ``early_ms``: each answer comes up to so much early
     or late. ``moves``: somebody moves every so many answers. ``anew``: nothing was learnt before.
+    ``asks``: each answer follows a question, so soon that the gate is still open.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Place:
     moves: int = 0
     volumes: bool = False
     anew: bool = False
+    asks: bool = False
 
 
 @dataclass(frozen=True)
@@ -206,8 +208,13 @@ class Room:
         """Somebody speaks, and nothing is played."""
         words = said[onset(said) :] * (LOUD / loudness(said))
         for start in range(0, len(words), BLOCK):
-            self.now += BLOCK_S
-            self._hear(_pcm(self._echo(np.zeros(BLOCK)) + _part(words, start, BLOCK)))
+            self._send(_part(words, start, BLOCK))
+
+    def _send(self, said: Sound) -> None:
+        """A block in which nothing is played."""
+        self.now += BLOCK_S
+        _, heard = self._hear(_pcm(self._echo(np.zeros(BLOCK)) + said))
+        self._is_speech(heard)
 
     def _is_speech(self, sent: bytes) -> bool:
         """Does speech start for the server?"""
@@ -227,8 +234,7 @@ class Room:
         self._answers += 1
         quiet = self.now + QUIET_S
         while self.now < quiet:
-            self.now += BLOCK_S
-            self._hear(_pcm(self._echo(np.zeros(BLOCK))))
+            self._send(np.zeros(BLOCK))
 
     def _sounding(self, given: Sound) -> Sound:
         """What the loudspeaker makes of it, as loud as speech where the volume is full."""

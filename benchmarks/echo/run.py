@@ -54,6 +54,7 @@ PLACES = (
     Place("each answer up to 5 ms off", early_ms=5),
     Place("echo 6 dB louder than speech", echo_db=6),
     Place("each answer the first of all", anew=True),
+    Place("each answer after a question", asks=True),
 )
 
 
@@ -99,7 +100,12 @@ def row(place: Place, count: int, paths: list[Path]) -> str:
     interrupted: list[Heard] = []
     for n in range(count):
         answer = told[(7 * n) % len(told)]
+        question = _samples(recording.load(paths[-1 - n % len(paths)]))
+        if place.asks:
+            room.listen(question)
         alone.append(room.answer(answer))
+        if place.asks:
+            room.listen(question)
         after_s = rng.uniform(0, len(answer) / RATE - 0.5)
         said = _samples(recording.load(paths[n % len(paths)]))
         interrupted.append(room.answer(answer, said, after_s))
