@@ -121,3 +121,38 @@ def test_without_a_server_or_the_extra_nobody_is_asked(
     monkeypatch.setitem(sys.modules, "pulsectl", None)
     monkeypatch.setattr(server, "is_installed", lambda: False)
     assert server.reach() is None
+
+
+def test_pulsectl_without_its_library_is_as_without_it_and_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """PipeWire needs no libpulse; pulsectl loads it when it is imported."""
+
+    class NoLibrary:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "pulsectl":
+                raise OSError("libpulse.so.0: cannot open shared object file")
+
+    monkeypatch.setattr(os, "environ", {"PULSE_SERVER": "unix:/nowhere/native"})
+    monkeypatch.setattr(server, "is_installed", lambda: True)
+    monkeypatch.delitem(sys.modules, "pulsectl", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [NoLibrary(), *sys.meta_path])
+    server.library.cache_clear()
+    assert server.reach() is None
+    assert server.reach() is None
+    server.library.cache_clear()
+    (told,) = caplog.messages
+    assert "libpulse.so.0" in told
+    assert "sudo apt install libpulse0" in told
+
+
+def test_a_server_that_goes_while_it_is_asked_to_tell_is_gone() -> None:
+    class GoneError(Exception):
+        pass
+
+    class Pulse:
+        def event_mask_set(self, *_: object) -> None:
+            raise GoneError
+
+    with pytest.raises(ConnectionError):
+        server.Server(Pulse(), (GoneError,)).follow()

@@ -7,6 +7,8 @@ PortAudio reaches the server through ALSA's plugin, which takes the name from th
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 GATES: Final = ("pulse", "pipewire", "default")  # ALSA's names of the server, best first
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ class Server:
 
     def follow(self) -> None:
         """Have the server tell what becomes of recording streams; ``has_changed`` hears it."""
-        self._pulse.event_mask_set("source_output")
+        with self._asking():
+            self._pulse.event_mask_set("source_output")
         self._pulse.event_callback_set(lambda event: self._changed.add(event.index))
 
     def has_changed(self, stream: int) -> bool:
@@ -100,12 +105,24 @@ def is_installed() -> bool:
     return importlib.util.find_spec("pulsectl") is not None
 
 
+@functools.cache
+def library() -> Any:
+    """pulsectl; None without the C library that it loads, which is told once."""
+    try:
+        import pulsectl
+    except OSError as exc:
+        log.warning("the sound server cannot be asked (%s); run: sudo apt install libpulse0", exc)
+        return None
+    return pulsectl
+
+
 def reach() -> Server | None:
     """A connection to the server of this user; None without a server or without the extra."""
     if not _may_run(os.environ) or not is_installed():
         return None
-    import pulsectl
-
+    pulsectl = library()
+    if pulsectl is None:
+        return None
     try:
         pulse = pulsectl.Pulse("realtime-satellite", connect=False)
         try:
