@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from satellite.logic import echo
 from satellite.logic.talk import Step, Talk, TalkSettings, is_sounding, put
 from satellite.logic.turn import Answer, Turn
 from satellite.model import commands as cmd
@@ -27,6 +28,8 @@ MOST_VAIN_S: Final = 6.0  # three such waits, or eight coughs
 def waits(talk: Talk, now: float, settings: TalkSettings) -> bool:
     """True while the speaker is to be paused for whoever has just begun to speak."""
     if settings.half_duplex or settings.session.manual or talk.onset_at is None:
+        return False
+    if echo.rests(talk.aloud, now):  # nobody is heard
         return False
     undecided = talk.gate_open and not talk.discarding and now < talk.onset_at + DECIDE_S
     return undecided and talk.vain_s < MOST_VAIN_S and _plays(talk)

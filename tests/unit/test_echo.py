@@ -384,6 +384,8 @@ def test_while_it_rests_what_is_said_over_mqtt_is_spoken() -> None:
     assert only(say(stage), cmd.Connect)
     stage.open()
     spoken(stage, 1)
-    stage.tell(ev.PlayoutStarted("s1", stage.now), ev.PlayoutDrained("s1"))
+    stage.tell(ev.PlayoutStarted("s1", stage.now))
+    assert not only(stage.tell(ev.GateOpened()), cmd.PausePlayout), "nobody is heard"
+    stage.tell(ev.GateClosed(too_long=False), ev.PlayoutDrained("s1"))
     assert ends(stage) == [("say", "done")]
     assert not only(stage.tell(ev.Woke("okay_nabu")), cmd.Connect)
