@@ -57,7 +57,7 @@ class OwnVoice:
     def clean(self, frame: bytes, end_at: float, *, is_open: bool) -> tuple[bytes, bool]:
         """Returns the frame without what is played, and whether it may be somebody's speech.
 
-        ``end_at``: when it was captured; ``is_open``: somebody is being heard.
+        ``end_at``: when it was captured; ``is_open``: somebody is being heard, or was until now.
         """
         far = self._far.take(FRAME_BYTES, self._pace.begins_at(end_at))
         played = bool(far)
@@ -71,7 +71,9 @@ class OwnVoice:
         far = far or bytes(FRAME_BYTES)
         cleaned = self._canceller.clean(frame, far)
         found = self._discerner.hear(frame, far, cleaned)
+        somebody = not self._looking.in_doubt and self._evidence.step(found.surprise, played)
         if self._looking.in_doubt:
             self._evidence.forget()
-            return cleaned, False
-        return cleaned, self._evidence.step(found.surprise, played) and found.audible
+        if is_open and found.echo and not self._evidence.may_go_on:
+            cleaned = bytes(FRAME_BYTES)
+        return cleaned, somebody and found.audible

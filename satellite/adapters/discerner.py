@@ -78,10 +78,11 @@ class Discerner:
         echo = np.sum(self._gains * self._played, axis=0)
         over_db = 20 * np.log10(heard / (echo + noise))
         surprise = float(np.clip(over_db - SURPRISE_DB, 0, MOST_DB).sum())
-        if self._played.max() >= HEARD:
+        rings = bool(self._played.max() >= HEARD)
+        if rings:
             self._learn(np.maximum(heard - noise, 0) - echo, np.maximum(echo, noise))
             surprise = surprise if self._frames > LEARNT else 0.0
-        return Discerned(surprise, self._is_audible(near, cleaned))
+        return Discerned(surprise, self._is_audible(near, cleaned), rings)
 
     def _loudness(self, near: bytes, far: bytes) -> Array:
         """Of the last 40 ms in each band, in samples: that of near, that of far."""

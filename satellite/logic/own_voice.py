@@ -9,6 +9,8 @@ comes by another way now: nobody is believed until that can be heard.
 Rule 3: one surprise is an accident of echoes. Surprises add up, and what is usual in this room, of
 this loudspeaker, is taken off: a cheap one that rattles has to be spoken against longer. Whoever
 speaks while it is silent is not what is usual of it.
+Rule 4: who has just spoken may go on; after that the gate is open for nobody, and what is left of
+an echo by then must not be taken for a word by the server.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ MOST: Final = 60.0  # so that somebody who is silent is believed no longer than 
 RARE: Final = 0.95  # what is usual surprises less in so many frames
 SLOWLY: Final = 0.1
 SHARE: Final = 0.85  # of it that is taken off
+GOES_ON: Final = frames(300)  # longer than between two words
 
 
 @dataclass(slots=True)
@@ -58,6 +61,12 @@ class Evidence:
 
     _sum: float = 0.0
     _usual: float = 0.0
+    _nobody: int = GOES_ON  # frames since somebody was believed
+
+    @property
+    def may_go_on(self) -> bool:
+        """Rule 4."""
+        return self._nobody < GOES_ON
 
     def step(self, surprise: float, played: bool) -> bool:
         """``surprise`` in dB, as of ports.Discerned; ``played`` as ``far`` of Looking."""
@@ -67,8 +76,10 @@ class Evidence:
         if played:
             step = RARE if surprise > self._usual else RARE - 1
             self._usual = max(0.0, self._usual + rate * step)
-        return self._sum >= ENOUGH
+        believed = self._sum >= ENOUGH
+        self._nobody = 0 if believed else self._nobody + 1
+        return believed
 
     def forget(self) -> None:
         """Nobody has been heard; what is usual stays so."""
-        self._sum = 0.0
+        self._sum, self._nobody = 0.0, GOES_ON

@@ -105,10 +105,12 @@ class Discerned(NamedTuple):
 
     ``surprise``: how much louder it is than that explains, in dB summed over the bands of a voice;
     0 as long as that is not known. ``audible``: something of it is left where that is taken out.
+    ``echo``: the room may still ring with what was played.
     """
 
     surprise: float
     audible: bool
+    echo: bool = True
 
 
 class Discerner(Protocol):

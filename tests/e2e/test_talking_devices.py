@@ -128,10 +128,36 @@ def test_in_full_duplex_it_does_so_there_is_something_to_hear(
     assert hears_itself(daemon, pulse, "full")
 
 
-def test_with_cancel_it_does_not_even_in_its_first_answer(daemon: Daemon, pulse: PulseCard) -> None:
-    """Sound that breaks off because a machine is busy is no echo of what was to be played."""
+def test_with_cancel_it_never_does_and_a_person_interrupts_it(
+    daemon: Daemon, pulse: PulseCard
+) -> None:
+    """At 0 dB, 120 ms late, with walls. One answer to learn, one to keep still, one to stop.
+
+    Sound that breaks off because a machine is busy is no echo of what was to be played.
+    """
+    diary = Diary(Room(delay_ms=120, gain=1.0, walls_ms=200))
+    pulse.room = diary
+    voice = spoken("vm-nobodyavail") + spoken("all-circuits-busy-now")
+    script = Script(answers=["One.", "Two.", "Three.", "Yes."], voice=voice)
     try:
-        with before_all_else(pulse.pid):
-            assert not hears_itself(daemon, pulse, "cancel")
+        with before_all_else(pulse.pid), running(script) as url:
+            daemon.start(url, env=pulse.env, audio={**DEVICES, "duplex": "cancel"})
+            wait_until(lambda: pulse.hearers() == ["mic"])
+            for _ in range(2):
+                pulse.feed(spoken("conf-kicked"))
+                answer = daemon.until("response")
+                assert (answer["event_type"], answer["interrupted"]) == ("completed", False)
+            before = sum(diary.played)
+            pulse.feed(spoken("conf-kicked"))
+            wait_until(lambda: sum(diary.played) > before + 2000 // PERIOD_MS)
+            pulse.feed(spoken("conf-kicked"))
+            answer = daemon.until("response")
+            assert (answer["event_type"], answer["interrupted"]) == ("cancelled", True)
+            wait_until(lambda: not script.answers)
+            assert daemon.stop()[0] == 0
     except PermissionError:
         pytest.skip("root must put the sound before what else the machine does")
+    spoke = runs(diary.said)[3][0]
+    stopped = next(n for n in range(spoke, len(diary.played)) if not diary.played[n])
+    print(f"the speaker was silent {(stopped - spoke) * PERIOD_MS} ms after the first word")
+    assert (stopped - spoke) * PERIOD_MS < 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from satellite.far_end import FarEnd
-from satellite.logic.own_voice import AFTER, BREAK, DOUBT, Evidence, Looking
+from satellite.logic.own_voice import AFTER, BREAK, DOUBT, GOES_ON, Evidence, Looking
 from satellite.model.audio import FRAME_BYTES
 from satellite.model.ports import Discerned
 from satellite.own_voice import WINDOW, OwnVoice, Pace
@@ -211,3 +211,21 @@ def test_who_spoke_into_an_answer_is_not_in_the_next_one() -> None:
     ear.far.played(PLAYED * 5)
     assert ear.hear(1) == [(CLEAN, False)]
     assert ear.parts.said == ["pause"] * 2
+
+
+def test_what_is_left_of_an_echo_is_no_word_of_whoever_spoke_before() -> None:
+    """The gate is still open for a question, and the answer begins."""
+    ear = Ear()
+    ear.far.played(PLAYED * 90)
+    silent = (bytes(FRAME_BYTES), False)
+    assert ear.hear(10, is_open=True) == [silent] * 10
+    ear.parts.found = Discerned(80.0, audible=True)
+    assert ear.hear(3, is_open=True) == [(CLEAN, True)] * 3
+    ear.parts.found = Discerned(0.0, audible=True)
+    heard = [pcm for pcm, _ in ear.hear(50, is_open=True)]
+    kept = heard.count(CLEAN)
+    assert GOES_ON <= kept < 2 * GOES_ON
+    assert heard == [CLEAN] * kept + [silent[0]] * (50 - kept)
+    assert ear.hear(3) == [(CLEAN, False)] * 3, "what precedes an onset is kept as it is"
+    ear.parts.found = Discerned(0.0, audible=True, echo=False)
+    assert ear.hear(3, is_open=True) == [(CLEAN, False)] * 3
