@@ -169,6 +169,8 @@ class World:
         self.carry_out(orders)
         self.check()
         due = logic.deadline(self.state)
+        late = isinstance(event, ev.Tick) and due is not None and due <= self.now
+        assert not late, f"seed {self.seed}: it wakes itself for ever"
         if due is not None and due < self.now + 1:
             self.at(max(0.001, due - self.now), lambda: self.feed(ev.Tick(self.frame_at)))
 

@@ -353,6 +353,8 @@ def test_f55_a_loop_ends_with_the_session_and_a_rest_of_a_minute(text: str, time
     assert not only(stage.wait(echo.REST_S), cmd.Connect)
     assert stage.shown.state == "idle"
     assert not stage.shown.problems
+    due = logic.deadline(stage.state)
+    assert due is None or due > stage.now
     assert only(stage.tell(ev.GateOpened(), ev.Heard(silence(200), 200, stage.now)), cmd.Connect)
 
 

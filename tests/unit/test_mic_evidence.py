@@ -55,6 +55,7 @@ def test_f51_a_call_that_does_not_return_is_told_within_three_seconds() -> None:
     shown = ticks(stage, 4, in_mic_since=called)
     assert min(at for at, state in shown if state == "error") <= called + 3
     assert codes(stage) == ["mic_stalled"]
+    assert "starts again" in stage.shown.problems[0].fix, "nobody has to unplug anything yet"
     ticks(stage, 1)
     assert not codes(stage)
 
