@@ -52,6 +52,7 @@ class OwnVoice:
     def forget(self) -> None:
         """Sound was lost. What was learnt of the room is not: mostly it is the same one."""
         self._pace = Pace()
+        self._looking.lose()
         self._evidence.forget()
 
     def clean(self, frame: bytes, end_at: float, *, is_open: bool) -> tuple[bytes, bool]:

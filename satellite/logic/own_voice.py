@@ -5,7 +5,8 @@ Pure; frames of model.audio, in order. It lives in the capture thread.
 Rule 1: nothing is looked for before something was played, nor later than 2 s after it, unless
 somebody is being heard: sound changes its sound in the middle of no utterance.
 Rule 2: sound that stops and goes on within a second was interrupted by a device or a thread, and
-comes by another way now: nobody is believed until that can be heard.
+comes by another way now: nobody is believed until that can be heard. So it is where the microphone
+was opened again.
 Rule 3: one surprise is an accident of echoes. Surprises add up, and what is usual in this room, of
 this loudspeaker, is taken off: a cheap one that rattles has to be spoken against longer. Whoever
 speaks while it is silent is not what is usual of it.
@@ -38,18 +39,24 @@ class Looking:
 
     _left: int = 0  # frames
     _doubt: int = 0  # frames
+    _lost: bool = False  # sound of the microphone, since something was played
 
     @property
     def in_doubt(self) -> bool:
         """Rule 2."""
         return self._doubt > 0
 
+    def lose(self) -> None:
+        """Sound of the microphone was lost."""
+        self._lost = True
+
     def step(self, far: bool, is_open: bool) -> bool:
         """``far``: something is played in this frame; ``is_open``: somebody is being heard."""
         self._doubt = max(0, self._doubt - 1)
         if far:
-            self._doubt = DOUBT if 0 < AFTER - self._left <= BREAK else self._doubt
-            self._left = AFTER
+            goes_on = 0 < AFTER - self._left <= BREAK
+            self._doubt = DOUBT if goes_on or self._lost else self._doubt
+            self._left, self._lost = AFTER, False
         elif not (is_open and self._left == 1):
             self._left = max(0, self._left - 1)
         return self._left > 0

@@ -50,6 +50,21 @@ def test_sound_that_was_interrupted_is_doubted_and_a_new_answer_is_not() -> None
         assert not looking.in_doubt
 
 
+def test_an_echo_by_another_microphone_is_doubted_once() -> None:
+    looking = Looking()
+    looking.step(far=True, is_open=False)
+    looking.lose()
+    looking.step(far=False, is_open=False)
+    assert not looking.in_doubt
+    for _ in range(BREAK):
+        looking.step(far=False, is_open=False)
+    doubted = []
+    for _ in range(DOUBT + 1):
+        looking.step(far=True, is_open=False)
+        doubted.append(looking.in_doubt)
+    assert doubted == [True] * DOUBT + [False]
+
+
 def test_what_is_usual_is_nobody_and_what_lasts_is_somebody() -> None:
     evidence = Evidence()
     assert not any(evidence.step(surprise, played=True) for surprise in (0.0, 12.0, 3.0, 14.0) * 50)
