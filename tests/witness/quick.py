@@ -54,6 +54,7 @@ class Microphone:
     """A Source: silence, and what was put into it."""
 
     ended = False
+    live = False
 
     def __init__(self) -> None:
         self._sounds: SimpleQueue[int] = SimpleQueue()
