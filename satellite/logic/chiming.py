@@ -43,8 +43,9 @@ def failed(state: State, orders: tuple[cmd.Command, ...], now: Instant, settings
     if is_sounding(talk) or _speaks(talk):
         return state, ()
     records = (order.record for order in orders if isinstance(order, cmd.Publish))
-    turns = (record for record in records if isinstance(record, rec.TurnRecord))
-    if not any(_was_asked_for(turn, activation(state.chosen)) for turn in turns):
+    turns = [record for record in records if isinstance(record, rec.TurnRecord)]
+    over = (turn for turn in turns if not _goes_on(talk, turn))
+    if not any(_was_asked_for(turn, activation(state.chosen)) for turn in over):
         return state, ()
     talk = replace(talk, quiet_at=max(talk.quiet_at, now.mono + LENGTH_S + TAIL_S))
     talk, following = conversation.conclude(talk, now, settings.talk)
@@ -53,6 +54,11 @@ def failed(state: State, orders: tuple[cmd.Command, ...], now: Instant, settings
 
 def _speaks(talk: Talk) -> bool:
     return open_turn(talk) is not None or (talk.gate_open and not talk.discarding)
+
+
+def _goes_on(talk: Talk, turn: rec.TurnRecord) -> bool:
+    """A server heard the beginning; what followed a chime would be a sentence for the next one."""
+    return talk.gate_open and turn.item_id is not None
 
 
 def _was_asked_for(turn: rec.TurnRecord, active: Activation) -> bool:
