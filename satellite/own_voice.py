@@ -72,9 +72,11 @@ class OwnVoice:
         far = far or bytes(FRAME_BYTES)
         cleaned = self._canceller.clean(frame, far)
         found = self._discerner.hear(frame, far, cleaned)
-        somebody = not self._looking.in_doubt and self._evidence.step(found.surprise, played)
+        somebody = False
         if self._looking.in_doubt:
             self._evidence.forget()
+        else:
+            somebody = self._evidence.step(found.surprise, played)
         if is_open and found.echo and not self._evidence.may_go_on:
             cleaned = bytes(FRAME_BYTES)
         return cleaned, somebody and found.audible

@@ -6,7 +6,6 @@ from a thread, with its age, never from what was last asked of one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -24,17 +23,6 @@ from satellite.model.audio import Instant
 
 QUIET_S: Final = 60.0  # between two faults of a kind
 MOST_DENIED: Final = 3  # topics that a problem names
-
-_AGAIN: Final = "it is tried again at the next answer"
-SPEAKER_LOST: Final[Mapping[Why, tuple[str, str]]] = {
-    "missing": ("speaker_missing", f"or change audio.output; {_AGAIN}"),
-    "stalled": (
-        "speaker_stalled",
-        f"unplug it and plug it in again, or look at the sound server; {_AGAIN}",
-    ),
-    "busy": ("speaker_busy", f"or let both have it through a sound server; {_AGAIN}"),
-    "failed": ("speaker_failed", f"send its lines in the log to whoever keeps this; {_AGAIN}"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +178,15 @@ def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
 def _speaker(health: Health) -> list[tuple[str, str, str]]:
     """Why answers are not heard."""
     if health.speaker_hangs:
-        code, fix = SPEAKER_LOST["stalled"]
-        return [(code, "the sound system does not answer when it is asked for the speaker", fix)]
-    if health.speaker_lost is None:
+        detail = "the sound system does not answer when it is asked for the speaker"
+        why: Why = "stalled"
+    elif health.speaker_lost is not None:
+        detail, why = health.speaker_lost.detail, health.speaker_lost.why
+    else:
         return []
-    code, fix = SPEAKER_LOST[health.speaker_lost.why]
-    return [(code, health.speaker_lost.detail, fix)]
+    again = "it is tried again at the next answer"
+    code, fix = microphone.lost("speaker", why, "or change audio.output", again)
+    return [(code, detail, fix)]
 
 
 def _outbox(outbox: ev.OutboxNoted) -> list[tuple[str, str, str]]:

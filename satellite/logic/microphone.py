@@ -29,14 +29,10 @@ Problem = tuple[str, str, str]  # code, what was found, what to do
 _TRIES: Final = "the satellite goes on trying"
 _LISTEN: Final = "`satellite devices --listen` shows how loud it is"
 
-LOST: Final[Mapping[Why, tuple[str, str]]] = {  # why: code, and what to do
-    "missing": ("mic_missing", f"or name another in audio.input.device; {_TRIES}"),
-    "stalled": (
-        "mic_stalled",
-        f"unplug it and plug it in again, or look at the sound server; {_TRIES}",
-    ),
-    "busy": ("mic_busy", f"or let both have it through a sound server; {_TRIES}"),
-    "failed": ("mic_failed", f"send its lines in the log to whoever keeps this; {_TRIES}"),
+_HELP: Final[Mapping[Why, str]] = {  # of any device but one that is not there
+    "stalled": "unplug it and plug it in again, or look at the sound server",
+    "busy": "or let both have it through a sound server",
+    "failed": "send its lines in the log to whoever keeps this",
 }
 SIGNALS: Final[Mapping[ev.Signal, Problem]] = {
     "silent": (
@@ -145,6 +141,11 @@ def _look(mic: Mic, tick: ev.Tick, now: float) -> Mic:
     return replace(mic, frame_at=frame_at, called_at=tick.in_mic_since, checked_at=now)
 
 
+def lost(device: str, why: Why, instead: str, meanwhile: str) -> tuple[str, str]:
+    """The code of a device that failed, and what to do: ``instead`` where it is missing."""
+    return f"{device}_{why}", f"{_HELP.get(why, instead)}; {meanwhile}"
+
+
 def is_beyond_help(mic: Mic, started_at: float, now: float) -> bool:
     """True when only another process can hear again."""
     called_at, failed = mic.called_at, mic.failed_at
@@ -162,7 +163,8 @@ def problems(mic: Mic) -> list[Problem]:
         fix = "the satellite soon starts again; if that does not help, unplug the microphone"
         found.append(("mic_stalled", detail, fix))
     elif mic.lost is not None:
-        code, fix = LOST[mic.lost.why]
+        instead = "or name another in audio.input.device"
+        code, fix = lost("mic", mic.lost.why, instead, _TRIES)
         found.append((code, mic.lost.detail, fix))
     elif mic.is_stalled:
         detail = "the microphone is open but delivers no sound"

@@ -22,16 +22,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from satellite.model.audio import RATE, SAMPLE_BYTES
+from satellite.logic.level import CLIPPED, FAINT, TOP
+from satellite.model.audio import RATE, SAMPLE_BYTES, seconds_of
 from satellite.model.events import Signal
 
 SILENT_S: Final = 5.0
 MOST_SILENT_S: Final = 600.0
 STUCK_S: Final = 5.0
-FAINT: Final = 33  # 0.001 of full scale
 FAINT_S: Final = 60.0
-FULL: Final = 32_600  # 0.5 % below the end of the range: resampling rounds a clipped top
-CLIPPED: Final = 0.05
 CLIPPING_S: Final = 3.0
 CALM_S: Final = 10.0
 STRIDE: Final = 17
@@ -62,7 +60,7 @@ class SignalWatch:
 
     def feed(self, block: bytes) -> Signal | None:
         """Hear one block of PCM of model.audio, at most 1 s. The signal, where it changes."""
-        length_s = len(block) / (RATE * SAMPLE_BYTES)
+        length_s = seconds_of(len(block))
         if block == _ZEROS[: len(block)]:
             self._silent_s += length_s
             self._stuck_s = 0.0
@@ -103,8 +101,8 @@ class SignalWatch:
         peak = max(highest, -lowest)
         self._faint_s = self._faint_s + length_s if peak < FAINT else 0.0
         clipped = 0
-        if peak >= FULL:
-            clipped = sum(1 for sample in samples if sample >= FULL or sample <= -FULL)
+        if peak >= TOP:
+            clipped = sum(1 for sample in samples if sample >= TOP or sample <= -TOP)
         self._calm_s += length_s
         if clipped or self._recent:
             self._note_clipped(length_s, clipped / len(samples))

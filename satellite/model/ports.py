@@ -110,7 +110,7 @@ class Discerned(NamedTuple):
 
     surprise: float
     audible: bool
-    echo: bool = True
+    echo: bool
 
 
 class Discerner(Protocol):

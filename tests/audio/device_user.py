@@ -14,12 +14,16 @@ any other rate.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from array import array
 from typing import Any
 
 from satellite.adapters import portaudio
+from satellite.adapters.portaudio import library
+from satellite.adapters.portaudio.devices import Look
+from satellite.adapters.portaudio.names import MIC
 from satellite.adapters.resampler import Resampler
 from satellite.capture import Capture, Ears
 from satellite.errors import DeviceError
@@ -45,7 +49,16 @@ def main(verb: str, *args: str) -> None:
             only(hz)
             answer(device)
         case "names", ():
-            sys.stdout.write("".join(f"{found.name}\n" for found in portaudio.devices()))
+            names()
+
+
+def names() -> None:
+    """All that PortAudio sees at this moment."""
+    with library.LIFECYCLE:
+        audio = library.initialise()
+        with contextlib.closing(Look(MIC, audio)) as look:
+            sys.stdout.write("".join(f"{found.name}\n" for found in look.seen.devices))
+        library.terminate(audio)
 
 
 def hear(device: str, seconds: float, samples: int) -> None:

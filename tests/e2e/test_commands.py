@@ -113,6 +113,7 @@ def test_what_is_chosen_reaches_the_server_holds_and_is_in_no_log(
     daemon: Daemon, script: Script, url: str, asker: Asker
 ) -> None:
     started(daemon, url)
+    daemon.until("state", state="idle")  # a session that begins later has them in its first update
     assert asker.ask("instructions", CANARY)["status"] == "done"
     assert asker.ask("voice", {"text": "cedar"})["status"] == "done"
     updates = [f["session"] for f in script.frames if f["type"] == "session.update"]

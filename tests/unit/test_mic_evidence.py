@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from stage import VOICE, Stage, only, settings
 
+from satellite.errors import Why
 from satellite.logic import microphone
 from satellite.logic import satellite as logic
 from satellite.logic.link import Phase
@@ -192,7 +195,9 @@ def test_a_microphone_that_sends_zeros_is_never_listening() -> None:
 
 def test_every_problem_of_a_microphone_says_what_to_do() -> None:
     rows = [*microphone.SIGNALS.values()]
-    rows += [(code, fix, fix) for code, fix in microphone.LOST.values()]
+    for why in get_args(Why):
+        code, fix = microphone.lost("mic", why, "or name another", "it is tried again")
+        rows.append((code, fix, fix))
     assert len({code for code, _, _ in rows}) == 8
     for _, detail, fix in rows:
         assert len(fix) > 30

@@ -127,7 +127,7 @@ class Cancelling:
     def __init__(self) -> None:
         self.cleaned: list[tuple[bytes, bytes]] = []
         self.said: list[str] = []
-        self.found = Discerned(0.0, audible=True)
+        self.found = Discerned(0.0, audible=True, echo=True)
 
     def clean(self, near: bytes, far: bytes) -> bytes:
         self.cleaned.append((near, far))
@@ -177,19 +177,19 @@ def test_a_surprise_that_is_audible_is_somebody() -> None:
     ear = Ear()
     ear.far.played(PLAYED * 50)
     ear.hear(10)
-    ear.parts.found = Discerned(80.0, audible=False)
+    ear.parts.found = Discerned(80.0, audible=False, echo=True)
     assert ear.hear(3) == [(CLEAN, False)] * 3
-    ear.parts.found = Discerned(80.0, audible=True)
+    ear.parts.found = Discerned(80.0, audible=True, echo=True)
     assert ear.hear(3) == [(CLEAN, True)] * 3
 
 
 def test_lost_sound_is_no_evidence() -> None:
     ear = Ear()
     ear.far.played(PLAYED * 50)
-    ear.parts.found = Discerned(80.0, audible=True)
+    ear.parts.found = Discerned(80.0, audible=True, echo=True)
     ear.hear(3)
     ear.own.forget()
-    ear.parts.found = Discerned(0.0, audible=True)
+    ear.parts.found = Discerned(0.0, audible=True, echo=True)
     assert ear.hear(1) == [(CLEAN, False)]
 
 
@@ -207,12 +207,12 @@ def test_after_lost_sound_near_and_far_are_in_step_at_once() -> None:
 def test_nobody_is_believed_where_sound_goes_on_after_a_gap() -> None:
     ear = Ear()
     ear.hear(1)
-    ear.parts.found = Discerned(80.0, audible=True)
+    ear.parts.found = Discerned(80.0, audible=True, echo=True)
     ear.far.played(PLAYED * 5)
     assert ear.hear(25)[-1] == (CLEAN, True)
     ear.far.played(PLAYED * (DOUBT + 5))
     assert ear.hear(DOUBT) == [(CLEAN, False)] * DOUBT
-    ear.parts.found = Discerned(0.0, audible=True)
+    ear.parts.found = Discerned(0.0, audible=True, echo=True)
     assert ear.hear(1) == [(CLEAN, False)], "what was found meanwhile is forgotten"
 
 
@@ -220,9 +220,9 @@ def test_who_spoke_into_an_answer_is_not_in_the_next_one() -> None:
     ear = Ear()
     ear.hear(1)
     ear.far.played(PLAYED * 5)
-    ear.parts.found = Discerned(80.0, audible=True)
+    ear.parts.found = Discerned(80.0, audible=True, echo=True)
     ear.hear(AFTER + 10)
-    ear.parts.found = Discerned(0.0, audible=True)
+    ear.parts.found = Discerned(0.0, audible=True, echo=True)
     ear.far.played(PLAYED * 5)
     assert ear.hear(1) == [(CLEAN, False)]
     assert ear.parts.said == ["pause"] * 2
@@ -234,9 +234,9 @@ def test_what_is_left_of_an_echo_is_no_word_of_whoever_spoke_before() -> None:
     ear.far.played(PLAYED * 90)
     silent = (bytes(FRAME_BYTES), False)
     assert ear.hear(10, is_open=True) == [silent] * 10
-    ear.parts.found = Discerned(80.0, audible=True)
+    ear.parts.found = Discerned(80.0, audible=True, echo=True)
     assert ear.hear(3, is_open=True) == [(CLEAN, True)] * 3
-    ear.parts.found = Discerned(0.0, audible=True)
+    ear.parts.found = Discerned(0.0, audible=True, echo=True)
     heard = [pcm for pcm, _ in ear.hear(50, is_open=True)]
     kept = heard.count(CLEAN)
     assert GOES_ON <= kept < 2 * GOES_ON

@@ -1,7 +1,4 @@
-"""Which sound devices there are, and which one a name means, at this moment.
-
-A device is named, never numbered: numbers change with every plug (names.py says which names).
-"""
+"""What there is at this moment, for names.py to choose from, and the way to what was chosen."""
 
 from __future__ import annotations
 
@@ -10,21 +7,9 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from satellite.adapters.portaudio import library, server
+from satellite.adapters.portaudio import server
 from satellite.adapters.portaudio.cards import cards
-from satellite.adapters.portaudio.names import DEFAULT, MIC, SPEAKER, Chosen, Device, Kind, Seen
-
-__all__ = ["DEFAULT", "MIC", "SPEAKER", "Chosen", "Device", "Kind", "Look", "devices"]
-
-
-def devices() -> list[Device]:
-    """All sound devices of this moment. Raises SetupError when PortAudio is missing."""
-    with library.LIFECYCLE:
-        audio = library.initialise()
-        try:
-            return _devices(audio)
-        finally:
-            library.terminate(audio)
+from satellite.adapters.portaudio.names import Chosen, Device, Kind, Seen
 
 
 class Look:

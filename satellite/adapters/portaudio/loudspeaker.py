@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from satellite.adapters.portaudio.devices import SPEAKER
+from satellite.adapters.portaudio.names import SPEAKER
 from satellite.adapters.portaudio.stream import (
     PERIOD_MS,
     Convert,

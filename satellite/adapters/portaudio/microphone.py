@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from satellite.adapters.portaudio.cadence import Cadence
-from satellite.adapters.portaudio.devices import MIC
+from satellite.adapters.portaudio.names import MIC
 from satellite.adapters.portaudio.stream import Convert, MakeResampler, Stream, open_stream
 from satellite.errors import DeviceError
 from satellite.model.audio import RATE, SAMPLE_BYTES

@@ -222,10 +222,15 @@ def name_of(kind: Kind, chosen: Chosen, seen: Seen) -> str:
 
 def stable(kind: Kind, device: Device, cards: Iterable[Card]) -> str:
     """The name to write for a device: the id of its card, which stays; else PortAudio's name."""
-    for card in cards:
-        if device.hardware is not None and card.number == device.hardware[0]:
-            return name_on_card(kind, card, device.hardware[1])
-    return device.name
+    card = card_of(device, cards)
+    if card is None or device.hardware is None:
+        return device.name
+    return name_on_card(kind, card, device.hardware[1])
+
+
+def card_of(device: Device, cards: Iterable[Card]) -> Card | None:
+    """The card that a device is a part of; None for what is no bare hardware."""
+    return next((c for c in cards if device.hardware and c.number == device.hardware[0]), None)
 
 
 def name_on_card(kind: Kind, card: Card, number: int) -> str:

@@ -23,9 +23,18 @@ from typing import Any, Final
 
 from satellite.adapters.portaudio import left_open, library, watch
 from satellite.adapters.portaudio.cards import Card
-from satellite.adapters.portaudio.devices import Device, Kind, Look, led_to
+from satellite.adapters.portaudio.devices import Look, led_to
 from satellite.adapters.portaudio.library import LIFECYCLE, is_busy, reason
-from satellite.adapters.portaudio.names import Chosen, UnseenError, busy, choose, holder_of, name_of
+from satellite.adapters.portaudio.names import (
+    Chosen,
+    Device,
+    Kind,
+    UnseenError,
+    busy,
+    choose,
+    holder_of,
+    name_of,
+)
 from satellite.errors import DeviceError
 from satellite.model.audio import RATE, SAMPLE_BYTES
 

@@ -18,6 +18,7 @@ from satellite.adapters.portaudio.names import (
     Device,
     Kind,
     Seen,
+    card_of,
     is_part,
     name_on_card,
     stable,
@@ -77,7 +78,7 @@ def _survey(kind: Kind, audio: Any, seen: Seen) -> list[Found]:
 
 
 def _of_portaudio(kind: Kind, audio: Any, seen: Seen, device: Device, nodes: list[Node]) -> Found:
-    card = _card(device, seen.cards)
+    card = card_of(device, seen.cards)
     most = kind.channels(device)
     what = device.name.rpartition(" (hw:")[0] or device.name
     if device.name == DEFAULT:
@@ -120,7 +121,3 @@ def _of_server(node: Node) -> Found:
     what = f"{node.description}, of the sound server"
     rate = node.rate_hz
     return Found(node.name, what, (rate,), node.channels, (24_000, 1), node.default)
-
-
-def _card(device: Device, cards: list[Card]) -> Card | None:
-    return next((c for c in cards if device.hardware and c.number == device.hardware[0]), None)
