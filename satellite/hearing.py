@@ -7,10 +7,12 @@ word, and when the microphone turns out to deliver something else than a room.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from satellite.attention import Attention
 from satellite.errors import SetupError
 from satellite.inbox import Post
 from satellite.logic.gate import Change, Gate
@@ -18,10 +20,11 @@ from satellite.logic.signal import SignalWatch
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import FRAME_BYTES, FRAME_MS, frames
-from satellite.model.ports import Judge, Waker
+from satellite.model.ports import Judge, Judged, Network, Waker
 from satellite.own_voice import OwnVoice
 
 FIRST_WORDS: Final = frames(5000)  # after a wake word
+NOT_HEARD: Final = Judged(speech=False, fired=False)
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +33,12 @@ log = logging.getLogger(__name__)
 class Ears:
     """How to make what hears. ``judge``: of webrtcvad's aggressiveness; ``waker`` may raise
     SetupError, and is not made before somebody wants it. ``own_voice`` where the assistant may be
-    interrupted through its own loudspeaker."""
+    interrupted through its own loudspeaker; ``network`` where one confirms what is speech."""
 
     judge: Callable[[int], Judge]
     waker: Callable[[], Waker]
     own_voice: OwnVoice | None = None
+    network: Network | None = None
 
 
 class Hearing:
@@ -63,18 +67,21 @@ class Hearing:
     def begin(self) -> None:
         """The microphone delivers; nothing is held against it yet."""
         self._signals.begin()
+        self._attention.begin()
         if self._ears.own_voice is not None:
             self._ears.own_voice.forget()
 
     def forget(self) -> None:
         """Sound was lost, or must not be heard. Whoever asked to be heard must ask again."""
         self._gate.forget()
+        self._attention.forget()
         if self._ears.own_voice is not None:
             self._ears.own_voice.forget()
 
     def lose(self) -> None:
         """The microphone is given back: forget. MicLost or MicClosed says what that means."""
         self._gate.forget()
+        self._attention.forget()
         self._said_armed = False
 
     def obey(self, order: cmd.HoldGate | cmd.ShutGate | cmd.OpenGate | cmd.SetEars) -> None:
@@ -84,6 +91,7 @@ class Hearing:
                 self._gate.hold(on)
             case cmd.ShutGate(on):
                 self._gate.shut_off(on)
+                self._attention.forget()
             case cmd.OpenGate(False):
                 self._gate.end()
             case cmd.OpenGate(True, for_s):
@@ -111,12 +119,14 @@ class Hearing:
             return
         if changed == "stuck":
             self._gate.forget()
+            self._attention.forget()
         self._post(ev.MicSignal(changed))
 
     def _set_ears(self, wanted: cmd.SetEars) -> None:
         if wanted.activation == "wake_word" and self._waker is None:
             self._waker = self._ears.waker()
-        self._judge = self._ears.judge(wanted.aggressiveness)
+        judge = self._ears.judge(wanted.aggressiveness)
+        self._attention = Attention(judge, self._ears.network, wanted.aggressiveness)
         self._gate.activate(wanted.activation)
 
     def _gate_block(self, block: bytes, end_at: float) -> None:
@@ -128,10 +138,10 @@ class Hearing:
             frame_at = end_at - (len(block) - start - FRAME_BYTES) / FRAME_BYTES * FRAME_MS / 1000
             frame, somebody = self._without_own_voice(frame, frame_at)
             self._wake(frame)
-            is_speech = not self._gate.shut and self._judge(frame) and somebody
-            passed = self._gate.step(frame, is_speech)
+            judged = NOT_HEARD if self._gate.shut else self._attention.hear(frame)
+            passed = self._gate.step(frame, judged.speech and somebody)
             if passed.change is Change.OPENED:
-                self._post(ev.GateOpened())
+                self._post(self._opened(judged))
             if passed.pcm:
                 pieces.append(passed.pcm)
                 speech_ms += passed.speech_ms
@@ -141,6 +151,10 @@ class Hearing:
                 pieces, speech_ms = [], 0
                 self._post(ev.GateClosed(too_long=passed.change is Change.CUT))
         self._hand_on(pieces, speech_ms, speech_at)
+
+    def _opened(self, judged: Judged) -> ev.GateOpened:
+        above_db = 20 * math.log10(judged.level / judged.floor) if judged.floor else None
+        return ev.GateOpened(self._gate.cause, judged.certainty, above_db)
 
     def _without_own_voice(self, frame: bytes, end_at: float) -> tuple[bytes, bool]:
         own_voice = self._ears.own_voice

@@ -5,7 +5,9 @@ It decides nothing about the conversation, and opens no device.
 
 from __future__ import annotations
 
-from satellite.adapters import echo, voice, wake
+import logging
+
+from satellite.adapters import echo, silero, voice, wake
 from satellite.adapters.discerner import Discerner
 from satellite.adapters.resampler import Resampler
 from satellite.capture import Ears
@@ -14,9 +16,11 @@ from satellite.errors import SetupError
 from satellite.far_end import FarEnd
 from satellite.logic.gate import Gate, GateSettings
 from satellite.model import commands as cmd
-from satellite.model.ports import Waker
+from satellite.model.ports import Network, Waker
 from satellite.model.session import Activation
 from satellite.own_voice import OwnVoice
+
+log = logging.getLogger(__name__)
 
 
 def activations() -> tuple[Activation, ...]:
@@ -52,7 +56,7 @@ def ears(config: Config, far: FarEnd | None = None) -> Ears:
     Raises SetupError where the echo canceller is wanted and missing.
     """
     own_voice = None if far is None else OwnVoice(far, echo.EchoCanceller(), Discerner())
-    return Ears(voice.make_judge, lambda: _waker(config), own_voice)
+    return Ears(voice.make_judge, lambda: _waker(config), own_voice, _network(config))
 
 
 def wanted(config: Config) -> cmd.SetEars:
@@ -77,3 +81,14 @@ def gate(config: Config) -> Gate:
 def _waker(config: Config) -> Waker:
     given = config.wake_word
     return wake.WakeWord(given.model, given.threshold, Resampler)
+
+
+def _network(config: Config) -> Network | None:
+    """What confirms speech. Without it the satellite hears all the same, and more than speech."""
+    if not config.gate.confirm:
+        return None
+    try:
+        return silero.Silero()
+    except SetupError as exc:
+        log.warning("%s", exc)
+        return None

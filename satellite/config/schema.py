@@ -107,6 +107,11 @@ class Gate:
     aggressiveness: int = setting(
         2, "How strict the speech detector is: 3 ignores the most noise.", low=0, high=3
     )
+    confirm: bool = setting(
+        True,
+        "Let a small network confirm what the detector takes for speech, so that music and noise do"
+        " not start a conversation; 7 MB.",
+    )
     onset_ms: int = setting(
         60, "So much speech in a row, in milliseconds, opens the gate.", low=20, high=1000
     )

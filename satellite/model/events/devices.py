@@ -12,9 +12,21 @@ Signal = Literal["good", "silent", "faint", "clipping", "stuck"]
 its range, or the same again and again."""
 
 
+Cause = Literal["speech", "wake_word", "asked"]
+"""What let speech open the gate: an open microphone, a wake word, or somebody's order."""
+
+
 @dataclass(frozen=True, slots=True)
 class GateOpened:
-    """Speech began; ``Heard`` with the pre-roll follows."""
+    """Speech began; ``Heard`` with the pre-roll follows.
+
+    ``certainty``: the network's highest of the onset, 0 to 1, None without one. ``above_db``: how
+    much louder that was than the room, None where the room is not known yet.
+    """
+
+    cause: Cause = "speech"
+    certainty: float | None = None
+    above_db: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
