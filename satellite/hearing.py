@@ -139,7 +139,7 @@ class Hearing:
             frame, somebody = self._without_own_voice(frame, frame_at)
             self._wake(frame)
             judged = NOT_HEARD if self._gate.shut else self._attention.hear(frame)
-            passed = self._gate.step(frame, judged.speech and somebody)
+            passed = self._gate.step(frame, self._is_speech(judged) and somebody)
             if passed.change is Change.OPENED:
                 self._post(self._opened(judged))
             if passed.pcm:
@@ -151,6 +151,12 @@ class Hearing:
                 pieces, speech_ms = [], 0
                 self._post(ev.GateClosed(too_long=passed.change is Change.CUT))
         self._hand_on(pieces, speech_ms, speech_at)
+
+    def _is_speech(self, judged: Judged) -> bool:
+        """Whoever speaks against an answer must not wait for the network, and is known to be
+        somebody already (docs/decisions/010, 011)."""
+        own_voice = self._ears.own_voice
+        return judged.fired if own_voice is not None and own_voice.runs else judged.speech
 
     def _opened(self, judged: Judged) -> ev.GateOpened:
         above_db = 20 * math.log10(judged.level / judged.floor) if judged.floor else None

@@ -49,6 +49,11 @@ class OwnVoice:
         self._pace = Pace()
         self._ran = False
 
+    @property
+    def runs(self) -> bool:
+        """True where the last frame went through the canceller."""
+        return self._ran
+
     def forget(self) -> None:
         """Sound was lost. What was learnt of the room is not: mostly it is the same one."""
         self._pace = Pace()
