@@ -85,7 +85,7 @@ def unsent(config: Config) -> frozenset[str]:
 def _left_alone(config: Config) -> frozenset[str]:
     """What was not written, where a client secret or a provider knows better than our defaults."""
     unwritten = {
-        name for name, keys in _KEYS_OF.items() if not any(key in config.lines for key in keys)
+        name for name, keys in _KEYS_OF.items() if not any(key in config.marks for key in keys)
     }
     if config.realtime.client_secret.used:
         return frozenset(unwritten)
@@ -108,7 +108,7 @@ def _address(config: Config) -> str:
     r = config.realtime
     if r.session == "transcription":
         return realtime.transcription_url(r.endpoint)
-    if r.client_secret.used and "realtime.model" not in config.lines:
+    if r.client_secret.used and "realtime.model" not in config.marks:
         return r.endpoint  # the secret has one
     preview = r.provider == "azure" and r.dialect == "beta"
     return realtime.session_url(r.endpoint, r.model, "deployment" if preview else "model")
@@ -184,7 +184,7 @@ def summary(config: Config) -> list[str]:
     r = config.realtime
     kind = f"{r.session}, dialect {r.dialect}"
     if r.session == "conversation":
-        named = not r.client_secret.used or "realtime.model" in config.lines
+        named = not r.client_secret.used or "realtime.model" in config.marks
         kind += f", model {r.model}" if named else ", the model of the secret"
         kind += f", answers as {r.output}"
     if r.client_secret.used:

@@ -90,8 +90,9 @@ def _read(path: Path, source: str, advice: str) -> str:
         reason = (error.strerror or "error").lower()
         raise ConfigError([f"{source}: cannot be read ({reason}); {advice}"]) from None
     except UnicodeDecodeError as error:
-        sentence = f"is not UTF-8 (byte {error.start}); save it as UTF-8"
-        raise ConfigError([f"{source}: {sentence}"]) from None
+        before = data[: error.start].decode()
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise ConfigError([f"{source}:{line}:{column}: is not UTF-8; save it as UTF-8"]) from None
 
 
 def _read_secrets(path: Path) -> dict[str, str]:

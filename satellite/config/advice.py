@@ -52,11 +52,11 @@ def _ignored(config: Config) -> Iterator[Finding]:
     realtime = config.realtime
     if realtime.session == "transcription":
         for key in _ONLY_ANSWERS:
-            if key in config.lines:
+            if key in config.marks:
                 yield Finding((key,), "has no effect with session: transcription")
     if realtime.row.top_level:
         for key in _NOT_AT_XAI:
-            if key in config.lines:
+            if key in config.marks:
                 yield Finding((key,), f"has no effect with provider: {realtime.provider}")
     secret = realtime.client_secret
     if secret.used and realtime.api_key is not None:
@@ -72,7 +72,7 @@ def _doubtful(config: Config) -> Iterator[Finding]:
         yield Finding(
             ("realtime.transcription.confidence",), f"has no effect: {heard.model} does not tell"
         )
-    if realtime.provider == "azure" and "realtime.transcription.model" not in config.lines:
+    if realtime.provider == "azure" and "realtime.transcription.model" not in config.marks:
         yield Finding(
             ("realtime.transcription.model",),
             f"is {heard.model}, and must be the name of a deployment of yours at azure",
@@ -86,7 +86,7 @@ def _doubtful(config: Config) -> Iterator[Finding]:
 def _uncounted(config: Config) -> Iterator[Finding]:
     """A cap holds only where a price is known; who is not billed needs none."""
     realtime, budget = config.realtime, config.budget
-    written = any(key in config.lines for key in ("budget.per_day", "budget.per_month"))
+    written = any(key in config.marks for key in ("budget.per_day", "budget.per_month"))
     if (budget.per_day, budget.per_month) == (None, None):
         return
     if realtime.provider not in _PAID and not written:
@@ -95,7 +95,7 @@ def _uncounted(config: Config) -> Iterator[Finding]:
     unknown = [name for name, price in zip(names, realtime.prices, strict=True) if price is None]
     if realtime.session == "transcription":
         unknown = [name for name in unknown if name == realtime.transcription.model]
-    key = "budget.per_day" if "budget.per_day" in config.lines else "budget.per_month"
+    key = "budget.per_day" if "budget.per_day" in config.marks else "budget.per_month"
     key = key if written else "budget"
     counted = realtime.session == "conversation" and realtime.model not in unknown
     if unknown and counted:

@@ -18,23 +18,29 @@ _YAML: Final = yaml.resolver.Resolver()
 def json_of(node: Node) -> Any:
     """Return what JSON ``node`` is, or raise WrongError. Nothing is guessed: see values.py."""
     match node:
-        case Refused(line, sentence):
-            raise WrongError(f"{sentence} (in line {line})")
+        case Refused(mark, sentence):
+            raise WrongError(sentence, at=mark)
         case Sequence(_, items):
             return [json_of(item) for item in items]
         case Mapping(_, pairs):
-            made = {name.text: json_of(value) for name, value in pairs}
-            if len(made) < len(pairs):
-                raise WrongError(f"has a key that is written twice (below line {node.line})")
-            return made
+            return _object(pairs)
         case Scalar():
             return _scalar(node)
+
+
+def _object(pairs: tuple[tuple[Scalar, Node], ...]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name.text in made:
+            raise WrongError("has a key that is written twice; delete one", at=name.mark)
+        made[name.text] = json_of(value)
+    return made
 
 
 def _scalar(node: Scalar) -> Any:
     text = node.text
     if node.tag:
-        raise WrongError(f"has {node.tag} in line {node.line}, which means nothing here")
+        raise WrongError(f"has {node.tag}, which means nothing here; quote it", at=node.mark)
     if not node.plain:
         return text
     if text in _WORDS:
@@ -43,6 +49,6 @@ def _scalar(node: Scalar) -> Any:
         return float(text) if "." in text else int(text)
     resolved = _YAML.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
     if resolved.rpartition(":")[2] != "str":
-        sentence = f"has {text[:40]} in line {node.line}, which YAML does not read as a text"
-        raise WrongError(f"{sentence}; quote it")
+        sentence = f"has {text[:40]}, which YAML does not read as a text; quote it"
+        raise WrongError(sentence, at=node.mark)
     return text

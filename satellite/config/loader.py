@@ -11,18 +11,17 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from satellite.config import advice, mistakes, nodes, rules, session_rules
 from satellite.config.free import json_of
-from satellite.config.nodes import Node, Refused, Scalar
+from satellite.config.nodes import NOWHERE, Mark, Node, Refused, Scalar
 from satellite.config.schema import Config
 from satellite.config.setting import Setting, keys_of
 from satellite.config.tags import Sources, WrongError
 from satellite.config.values import guess, looks_secret, one_of, read
 from satellite.errors import ConfigError
 
-_SHORT_LIST: Final = 12  # so many valid keys still fit into a sentence
 _NOT_A_SECTION: Final = "must be a section: lines of the form key: value, indented below it"
 _KEY_START: Final = re.compile("[A-Za-z0-9_-]{1,40}")
-_LAST: Final = 1 << 30  # problems without a line come after those with one
 
+_Problem = tuple[Mark, str, str]  # where, which key, the sentence
 Look = Callable[[Literal["read", "write", "folder"], str], str | None]
 
 
@@ -51,10 +50,10 @@ def load(
     try:
         root = nodes.parse(text)
     except nodes.UnreadableError as error:
-        raise ConfigError([_format(source, error.line, "", error.sentence)]) from None
+        raise ConfigError([_format(source, error.mark, "", error.sentence)]) from None
     config = _read_section(Config, root, "", reading) if root else Config()
     assert isinstance(config, Config)
-    config = replace(config, lines=reading.lines)
+    config = replace(config, marks=reading.marks)
     _apply_rules(config, reading)
     if reading.problems:
         raise ConfigError(
@@ -66,7 +65,7 @@ def load(
 def warnings(config: Config, *, source: str, today: date) -> list[str]:
     """Say what is not wrong in a configuration that was loaded, but should be known (C55)."""
     return [
-        _format(source, config.lines.get(found.keys[0], 0), found.keys[0], found.sentence)
+        _format(source, config.marks.get(found.keys[0], NOWHERE), found.keys[0], found.sentence)
         for found in advice.given(config, today)
     ]
 
@@ -76,16 +75,16 @@ def load_secrets(text: str, *, source: str) -> dict[str, str]:
     try:
         root = nodes.parse(text)
     except nodes.UnreadableError as error:
-        raise ConfigError([_format(source, error.line, "", error.sentence)]) from None
+        raise ConfigError([_format(source, error.mark, "", error.sentence)]) from None
     if root is None or (isinstance(root, Scalar) and root.is_null):
         return {}
     sentence = 'must hold lines of the form name: "value"'
     if not isinstance(root, nodes.Mapping):
-        raise ConfigError([_format(source, root.line, "", f"{sentence} and nothing else")])
+        raise ConfigError([_format(source, root.mark, "", f"{sentence} and nothing else")])
     found = {}
     for key, value in root.pairs:
         if not isinstance(value, Scalar) or value.tag or key.text in found:
-            raise ConfigError([_format(source, key.line, "", f"{sentence}, each name once")])
+            raise ConfigError([_format(source, key.mark, "", f"{sentence}, each name once")])
         found[key.text] = value.text
     return found
 
@@ -95,45 +94,45 @@ class _Reading:
     """What is known while one file is read."""
 
     sources: Sources
-    problems: list[tuple[int, str, str]] = field(default_factory=list)  # line, key, sentence
-    lines: dict[str, int] = field(default_factory=dict)  # of every known key that is written
+    problems: list[_Problem] = field(default_factory=list)
+    marks: dict[str, Mark] = field(default_factory=dict)  # of every known key that is written
     wrong: set[str] = field(default_factory=set)  # keys that no rule may look at
 
-    def refuse(self, line: int, key: str, sentence: str) -> None:
-        self.problems.append((line, key, sentence))
+    def refuse(self, mark: Mark, key: str, sentence: str) -> None:
+        self.problems.append((mark, key, sentence))
         self.wrong.add(key)
 
-    def line_of(self, key: str) -> int:
-        """Return the line of ``key``, else of the section it belongs in, else 0."""
-        while key and key not in self.lines:
+    def mark_of(self, key: str) -> Mark:
+        """Return the place of ``key``, else of the section it belongs in, else of all."""
+        while key and key not in self.marks:
             key = key.rpartition(".")[0]
-        return self.lines.get(key, 0)
+        return self.marks.get(key, NOWHERE)
 
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _order(problem: tuple[int, str, str]) -> int:
-    return problem[0] or _LAST
+def _order(problem: _Problem) -> tuple[bool, Mark]:
+    """Problems without a place come after those with one."""
+    return problem[0] == NOWHERE, problem[0]
 
 
-def _format(source: str, line: int, key: str, sentence: str) -> str:
-    where = f"{source}:{line}" if line else source
+def _format(source: str, mark: Mark, key: str, sentence: str) -> str:
+    where = source if mark == NOWHERE else f"{source}:{mark.line}:{mark.column}"
     return ": ".join(filter(None, (where, key, sentence)))
 
 
 def _read_section(kind: type[Any], node: Node, path: str, reading: _Reading) -> Any:
     if isinstance(node, Scalar) and (sentence := mistakes.said_of(path, node.text)):
-        reading.refuse(node.line, path, sentence)
+        reading.refuse(node.mark, path, sentence)
         return kind()
     if isinstance(node, Scalar) and node.is_null:
         if node.text and path:  # null was written, as if it could be switched off
-            reading.refuse(node.line, path, "cannot be switched off with null; delete the line")
+            reading.refuse(node.mark, path, "cannot be switched off with null; delete the line")
         return kind()  # else all of its keys are commented out
     if not isinstance(node, nodes.Mapping):
-        sentence = node.sentence if isinstance(node, Refused) else _NOT_A_SECTION
-        reading.refuse(node.line, path, sentence)
+        reading.refuse(node.mark, path, _no_section(node))
         return kind()
     written = _written(kind, node, path, reading)
     kinds = get_type_hints(kind)
@@ -146,9 +145,17 @@ def _read_section(kind: type[Any], node: Node, path: str, reading: _Reading) -> 
                     entry, kinds[entry.name], written[entry.name], key, reading
                 )
             except WrongError as error:
-                for sentence in error.args:
-                    reading.refuse(written[entry.name].line, key, sentence)
+                for mark, sentence in error.said:
+                    reading.refuse(mark or written[entry.name].mark, key, sentence)
     return kind(**values)
+
+
+def _no_section(node: Node) -> str:
+    """Say what ``node`` is where a section must be. Its text may be a secret."""
+    if isinstance(node, Refused):
+        return node.sentence
+    what = "a list" if isinstance(node, nodes.Sequence) else "one value"
+    return f"is {what}, {_NOT_A_SECTION}"
 
 
 def _read_field(entry: Field[Any], kind: Any, node: Node, key: str, reading: _Reading) -> Any:
@@ -165,15 +172,16 @@ def _read_field(entry: Field[Any], kind: Any, node: Node, key: str, reading: _Re
 
 
 def _read_sections(kind: Any, node: Node, key: str, reading: _Reading) -> tuple[Any, ...]:
-    """A list of sections; the lines of each are known as those of ``key[0]``, ``key[1]`` ..."""
+    """A list of sections; the places of each are known as those of ``key[0]``, ``key[1]`` ..."""
     if isinstance(node, Scalar) and node.is_null:
         return ()
     if not isinstance(node, nodes.Sequence):
-        raise WrongError("must be a list: lines of the form - name: value")
+        what = "one value" if isinstance(node, Scalar) else "a section"
+        raise WrongError(f"is {what}, must be a list: lines of the form - name: value")
     found = []
     for n, item in enumerate(node.items):
         name = f"{key}[{n}]"
-        reading.lines[name] = item.line
+        reading.marks[name] = item.mark
         found.append(_read_section(kind, item, name, reading))
     return tuple(found)
 
@@ -181,7 +189,7 @@ def _read_sections(kind: Any, node: Node, key: str, reading: _Reading) -> tuple[
 def _read_free(node: Node) -> Any:
     made = json_of(node)
     if not isinstance(made, dict):
-        raise WrongError(_NOT_A_SECTION)
+        raise WrongError(_no_section(node))
     return made
 
 
@@ -192,13 +200,13 @@ def _written(kind: type[Any], node: nodes.Mapping, path: str, reading: _Reading)
     for name, value in node.pairs:
         key = _join(path, name.text)
         if name.text not in known:
-            reading.refuse(name.line, *_unknown(name.text, path, known))
+            reading.refuse(name.mark, *_unknown(name.text, path, known))
         elif name.text in found:
-            first = reading.lines[key]
-            reading.refuse(name.line, key, f"is written twice, first in line {first}; delete one")
+            first = reading.marks[key].line
+            reading.refuse(name.mark, key, f"is written twice, first in line {first}; delete one")
         else:
             found[name.text] = value
-            reading.lines[key] = name.line
+            reading.marks[key] = name.mark
     return found
 
 
@@ -215,7 +223,7 @@ def _unknown(name: str, path: str, known: list[str]) -> tuple[str, str]:
         hint = f"; did you mean {meant}?"
     elif elsewhere:
         hint = f"; did you mean {one_of(elsewhere)}?"
-    elif len(known) <= _SHORT_LIST:
+    else:
         hint = f"; valid here: {', '.join(known)}"
     return _join(path, _printable(name)), f"is not a known key{hint}"
 
@@ -241,9 +249,9 @@ def _apply_rules(config: Config, reading: _Reading) -> None:
     for rule in (*rules.broken(config), *session_rules.broken(config)):
         if any(_is_wrong(key, reading.wrong) for key in rule.keys):
             continue
-        written = [key for key in rule.keys if key in reading.lines]
-        line = reading.line_of(written[0] if written else rule.keys[0])
-        reading.problems.append((line, rule.keys[0], rule.sentence))
+        written = [key for key in rule.keys if key in reading.marks]
+        mark = reading.mark_of(written[0] if written else rule.keys[0])
+        reading.problems.append((mark, rule.keys[0], rule.sentence))
 
 
 def _is_wrong(key: str, wrong: set[str]) -> bool:

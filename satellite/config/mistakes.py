@@ -36,6 +36,10 @@ KEYS: Final[dict[str, str]] = {
     "realtime.prompt": "stored prompts end on 2026-11-30; write instructions:",
     "realtime.deployment": "write the name of the deployment as model:",
     "realtime.api_version": "only the preview of azure has one; it belongs into url",
+    "mqtt.broker": "write host:",
+    "mqtt.server": "write host:",
+    "mqtt.client_id": "it is made of the name, so that two satellites never share one",
+    "mqtt.keepalive": "it is settled, so that a broker that has gone is missed early",
     "realtime.sample_rate": "the protocol has one rate, 24 kHz; devices are adapted to it",
 }
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from satellite.config.nodes import Mark
 from satellite.config.session_keys import Realtime
 from satellite.config.setting import Setting, is_loopback, says, setting
 from satellite.model.commands import Chime
@@ -303,7 +304,7 @@ class Tools:
 class Config:
     """The whole configuration. ``Config()`` has every default and no key.
 
-    ``lines`` has the line of every known key that was written, sections included.
+    ``marks`` has the place of every known key that was written, sections included.
     """
 
     name: str = setting(
@@ -336,4 +337,4 @@ class Config:
         " ~/.local/state/realtime-satellite/<name>.",
         path="folder",
     )
-    lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
+    marks: Mapping[str, Mark] = field(default_factory=dict, repr=False, compare=False)

@@ -105,7 +105,7 @@ def _entry(realtime: Realtime) -> Iterator[Finding]:
 def _names(config: Config) -> Iterator[Finding]:
     realtime = config.realtime
     answers = realtime.session == "conversation"
-    if realtime.row.models == "own" and answers and "realtime.model" not in config.lines:
+    if realtime.row.models == "own" and answers and "realtime.model" not in config.marks:
         what = "your deployment" if realtime.provider == "azure" else "one of its models"
         yield Finding(
             ("realtime.model", "realtime.provider"),

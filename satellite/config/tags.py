@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final, Literal
 
-from satellite.config.nodes import Scalar
+from satellite.config.nodes import Mark, Scalar
 from satellite.errors import ConfigError
 
 SECRETS_FILE: Final = "secrets.yaml"  # beside the configuration, as Home Assistant has it
@@ -19,7 +19,14 @@ _NAME: Final = re.compile("[A-Za-z0-9_.-]{1,64}")
 
 
 class WrongError(Exception):
-    """A value is refused. ``args`` are the sentences, without file and key."""
+    """A value is refused: a sentence without file and key, or one for each of several items.
+
+    ``said`` has the sentences and the place of each, None for where the value begins.
+    """
+
+    def __init__(self, *sentences: str, at: Mark | None = None) -> None:
+        super().__init__(*sentences)
+        self.said: list[tuple[Mark | None, str]] = [(at, sentence) for sentence in sentences]
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def read(node: Node, kind: Any, about: Setting, default: Any, sources: Sources) 
     if get_origin(kind) is tuple:
         return _read_list(node, options[0], about, sources)
     if not isinstance(node, Scalar):
-        raise WrongError("must be one value, is a list or a section")
+        raise WrongError(f"is {_form(node)}, must be one value; write it on the line of its key")
     if node.is_null:
         if optional:
             return None
@@ -92,6 +92,10 @@ def _no_value(about: Setting, default: Any) -> str:
     return f"has no value; write one or delete the line (default {written})"
 
 
+def _form(node: Node) -> str:
+    return "a list" if isinstance(node, Sequence) else "a section"
+
+
 def _read_bool(node: Scalar) -> bool:
     value = _BOOLS.get(node.text.lower())
     if value is not None and not node.plain:
@@ -134,14 +138,14 @@ def _read_list(node: Node, kind: Any, about: Setting, sources: Sources) -> tuple
     if isinstance(node, Scalar) and node.is_null:
         return ()
     found: list[str] = []
-    sentences: list[str] = []
+    wrong = WrongError()
     for item in node.items if isinstance(node, Sequence) else (node,):
         try:
             found.append(_read_item(item, kind, about, sources))
         except WrongError as error:
-            sentences += error.args
-    if sentences:
-        raise WrongError(*sentences)
+            wrong.said += [(at or item.mark, sentence) for at, sentence in error.said]
+    if wrong.said:
+        raise wrong
     return tuple(found)
 
 
@@ -149,8 +153,9 @@ def _read_item(node: Node, kind: Any, about: Setting, sources: Sources) -> str:
     if isinstance(node, Refused):
         raise WrongError(node.sentence)
     if not isinstance(node, Scalar) or node.is_null:
-        what = "path" if about.path else "text"
-        raise WrongError(f"must be a {what} or a list of {what}s")
+        found = "no value" if isinstance(node, Scalar) else _form(node)
+        wanted = "path" if about.path else "text"
+        raise WrongError(f"is {found}, must be a {wanted}; a list has {wanted}s and nothing else")
     if get_origin(kind) is Literal:
         return _read_choice(node, get_args(kind), optional=False)
     return _read_text(node, about, sources)
@@ -196,7 +201,9 @@ def _check_characters(text: str, about: Setting, what: str) -> None:
     if not text and not about.prose:
         raise WrongError(f"{what} is empty; write a value or delete the line".lstrip())
     if (_CONTROL_IN_PROSE if about.prose else _CONTROL).search(text):
-        raise WrongError(f"{what} has a line break or a control character in it".lstrip())
+        raise WrongError(
+            f"{what} has a line break or a control character in it; delete it".lstrip()
+        )
 
 
 def _absolute(text: str, about: Setting, what: str, sources: Sources) -> str:

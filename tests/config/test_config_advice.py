@@ -56,11 +56,11 @@ def uncounted(models: str, where: str = "c: budget") -> str:
             "model: gpt-realtime-mini, transcription: {model: whisper-1}",
             [
                 (
-                    "c:1: realtime.model: gpt-realtime-mini ends on 2027-01-20;"
+                    "c:1:34: realtime.model: gpt-realtime-mini ends on 2027-01-20;"
                     " take gpt-realtime-2.1-mini"
                 ),
                 (
-                    "c:1: realtime.transcription.model: whisper-1 ends on 2027-02-26;"
+                    "c:1:76: realtime.transcription.model: whisper-1 ends on 2027-02-26;"
                     " take gpt-transcribe"
                 ),
             ],
@@ -71,10 +71,10 @@ def uncounted(models: str, where: str = "c: budget") -> str:
                 " transcription: {model: gpt-transcribe, confidence: true}"
             ),
             [
-                "c:1: realtime.model: has no effect with session: transcription",
-                "c:1: realtime.voice: has no effect with session: transcription",
+                "c:1:72: realtime.model: has no effect with session: transcription",
+                "c:1:58: realtime.voice: has no effect with session: transcription",
                 (
-                    "c:1: realtime.transcription.confidence: has no effect:"
+                    "c:1:132: realtime.transcription.confidence: has no effect:"
                     " gpt-transcribe does not tell"
                 ),
             ],
@@ -90,7 +90,7 @@ def uncounted(models: str, where: str = "c: budget") -> str:
                     " and must be the name of a deployment of yours at azure"
                 ),
                 (
-                    "c:1: realtime.dialect: is azure's preview, which is not kept up"
+                    "c:1:64: realtime.dialect: is azure's preview, which is not kept up"
                     " since 2026-04-30"
                 ),
                 uncounted("mine and gpt-4o-mini-transcribe"),
@@ -99,16 +99,16 @@ def uncounted(models: str, where: str = "c: budget") -> str:
         (
             "provider: xai, model: m, output: text, transcription: {language: de}",
             [
-                "c:1: realtime.output: has no effect with provider: xai",
-                "c:1: realtime.transcription.language: has no effect with provider: xai",
+                "c:1:59: realtime.output: has no effect with provider: xai",
+                "c:1:89: realtime.transcription.language: has no effect with provider: xai",
                 uncounted("m and gpt-4o-mini-transcribe"),
             ],
         ),
         (
             "provider: local, client_secret: {command: [x], token: !secret key}",
             [
-                "c:1: realtime.api_key: is not used, since there is a client_secret",
-                "c:1: realtime.client_secret.token: is not used without url",
+                "c:1:12: realtime.api_key: is not used, since there is a client_secret",
+                "c:1:81: realtime.client_secret.token: is not used without url",
             ],
         ),
     ],
@@ -122,8 +122,8 @@ def test_what_should_be_known(keys: str, expected: list[str]) -> None:
     [
         ("", []),
         ("budget: {per_day: null, per_month: null}", []),
-        ("budget: {per_day: 2}", [uncounted("gpt-realtime-2.1", "c:2: budget.per_day")]),
-        ("budget: {per_month: 2}", [uncounted("gpt-realtime-2.1", "c:2: budget.per_month")]),
+        ("budget: {per_day: 2}", [uncounted("gpt-realtime-2.1", "c:2:10: budget.per_day")]),
+        ("budget: {per_month: 2}", [uncounted("gpt-realtime-2.1", "c:2:10: budget.per_month")]),
     ],
 )
 def test_a_budget_that_cannot_be_kept_is_told_to_who_set_one(

@@ -58,7 +58,7 @@ def test_broken_secrets(folder: Path) -> None:
     (folder / "secrets.yaml").write_text("key: 'k-1")
     (problem,) = problems_of(folder / "config.yaml")
     assert problem.startswith(
-        "config.yaml:1: realtime.api_key: !secret key cannot be looked up: secrets.yaml:1: is not"
+        "config.yaml:1:21: realtime.api_key: !secret key cannot be looked up: secrets.yaml:1:6: is"
     )
 
 
@@ -97,7 +97,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 def test_not_utf_8(folder: Path) -> None:
     (folder / "config.yaml").write_bytes(b"name: k\xfcche\n")
     assert problems_of(folder / "config.yaml") == [
-        "config.yaml: is not UTF-8 (byte 7); save it as UTF-8"
+        "config.yaml:1:8: is not UTF-8; save it as UTF-8"
     ]
 
 
@@ -115,13 +115,13 @@ def test_files_that_the_configuration_names(folder: Path) -> None:
         + "mqtt: {tls: true, ca_file: ca.pem}\n"
     )
     sentences = [
-        "3: audio.input.file: 'gone.wav' does not exist (looked for {}/gone.wav)",
-        "3: audio.input.file: '.' is not a file",
+        "3:18: audio.input.file: 'gone.wav' does not exist (looked for {}/gone.wav)",
+        "3:28: audio.input.file: '.' is not a file",
         (
-            "4: audio.output.file: 'gone/x.wav' is in a folder that does not exist;"
+            "4:18: audio.output.file: 'gone/x.wav' is in a folder that does not exist;"
             " make it with mkdir -p {}/gone"
         ),
-        "5: mqtt.ca_file: 'ca.pem' does not exist (looked for {}/ca.pem)",
+        "5:28: mqtt.ca_file: 'ca.pem' does not exist (looked for {}/ca.pem)",
     ]
     assert problems_of(folder / "config.yaml") == [
         f"config.yaml:{sentence.format(folder)}" for sentence in sentences
@@ -198,7 +198,7 @@ def test_a_model_that_ends_is_said_at_start(
         read_config(folder / "config.yaml", day)
     (record,) = caplog.records
     assert record.getMessage() == (
-        f"config.yaml:3: realtime.model: gpt-realtime {verb} on 2027-01-20; take gpt-realtime-2.1"
+        f"config.yaml:3:3: realtime.model: gpt-realtime {verb} on 2027-01-20; take gpt-realtime-2.1"
     )
 
 

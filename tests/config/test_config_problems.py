@@ -66,10 +66,13 @@ def test_a_broken_file(case: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("\ufeffname: a", "c:1: starts with a byte order mark; save the file as UTF-8 without BOM"),
-        ("a: 1\nb: \x07", "c:2: has a control character (code 7); delete it"),
-        ("gate:\n\ta: 60", "c:2: has a tab; YAML is indented with spaces: replace it"),
-        ("name:\t@", "c:1: has a tab; YAML is indented with spaces: replace it"),
+        (
+            "\ufeffname: a",
+            "c:1:1: starts with a byte order mark; save the file as UTF-8 without BOM",
+        ),
+        ("a: 1\nb: \x07", "c:2:4: has a control character (code 7); delete it"),
+        ("gate:\n\ta: 60", "c:2:1: has a tab; YAML is indented with spaces: replace it"),
+        ("name:\t@", "c:1:6: has a tab; YAML is indented with spaces: replace it"),
         ("#" * 70_000, "c: has more than 65536 bytes; a configuration is much smaller"),
         ("\u00fc" * 33_000, "c: has more than 65536 bytes; a configuration is much smaller"),
     ],
@@ -99,10 +102,10 @@ def test_a_credential_names_the_folder_that_was_searched() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("- a", 's:1: must hold lines of the form name: "value" and nothing else'),
-        ("a: [b]", 's:1: must hold lines of the form name: "value", each name once'),
-        ("b: 1\na: 1\na: 2", 's:3: must hold lines of the form name: "value", each name once'),
-        ("a: 'x", f"s:1: {INVALID}a quote is opened here and never closed"),
+        ("- a", 's:1:1: must hold lines of the form name: "value" and nothing else'),
+        ("a: [b]", 's:1:1: must hold lines of the form name: "value", each name once'),
+        ("b: 1\na: 1\na: 2", 's:3:1: must hold lines of the form name: "value", each name once'),
+        ("a: 'x", f"s:1:4: {INVALID}a quote is opened here and never closed"),
     ],
 )
 def test_secrets_that_cannot_be_read(text: str, problem: str) -> None:

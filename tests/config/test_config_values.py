@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from satellite.config import schema
 from satellite.config.loader import load
+from satellite.config.nodes import Mark
 from satellite.config.schema import Config, Mqtt, Realtime, is_loopback
 from satellite.errors import ConfigError
 
@@ -125,12 +126,12 @@ def test_secrets_are_read_once_and_only_when_named() -> None:
 
 def test_secrets_that_cannot_be_read_are_the_problem() -> None:
     def secrets() -> dict[str, str]:
-        raise ConfigError(["secrets.yaml:3: is not valid"])
+        raise ConfigError(["secrets.yaml:3:1: is not valid"])
 
     with pytest.raises(ConfigError) as caught:
         load(KEY, source="c", base="/", environment={}, secrets=secrets, credentials={})
     assert caught.value.problems == [
-        "c:1: realtime.api_key: !secret key cannot be looked up: secrets.yaml:3: is not valid"
+        "c:1:21: realtime.api_key: !secret key cannot be looked up: secrets.yaml:3:1: is not valid"
     ]
 
 
@@ -175,14 +176,14 @@ def test_a_list_of_words(written: str, words: tuple[str, ...]) -> None:
     assert "Kitchen" not in repr(config)
 
 
-def test_every_key_knows_its_line() -> None:
+def test_every_key_knows_its_place() -> None:
     config = loaded("name: a\nrealtime:\n  api_key: !secret key\n  transcription:\n    prompt: x\n")
-    assert config.lines == {
-        "name": 1,
-        "realtime": 2,
-        "realtime.api_key": 3,
-        "realtime.transcription": 4,
-        "realtime.transcription.prompt": 5,
+    assert config.marks == {
+        "name": Mark(1, 1),
+        "realtime": Mark(2, 1),
+        "realtime.api_key": Mark(3, 3),
+        "realtime.transcription": Mark(4, 3),
+        "realtime.transcription.prompt": Mark(5, 5),
     }
 
 

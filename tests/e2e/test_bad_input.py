@@ -33,7 +33,7 @@ def test_no_configuration(satellite: Run) -> None:
 def test_an_unknown_key(satellite: Run, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(GOOD + "gate: {agressiveness: 3}\n")
     said = sentence(satellite("run"), 78)
-    assert said.startswith("config.yaml:3: gate.agressiveness: ")
+    assert said.startswith("config.yaml:3:8: gate.agressiveness: ")
     assert "aggressiveness" in said
 
 

@@ -51,3 +51,31 @@ def test_what_can_change_changes_and_what_cannot_is_named(daemon: Daemon) -> Non
     assert "needs a restart to take effect: name" in daemon.log
     assert "taken over from the configuration: realtime.transcription.prompt" in daemon.log
     assert "canary" not in daemon.log
+
+
+def test_a_wrong_configuration_changes_nothing_and_every_problem_is_told(daemon: Daemon) -> None:
+    script = Script()
+    with running(script) as url:
+        daemon.start(url, audio={"input": {"file": [recorded("vm-goodbye")]}})
+        daemon.until("turn")
+        assert daemon.process is not None
+        path = daemon.folder / "config.yaml"
+        good = path.read_text()
+        path.write_text(f"{good}gate: {{agressiveness: 3, onset_ms: fast}}\nname: other\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: daemon.log.count("was not taken over") == 3)
+        path.write_text(good.replace("  url:", "  voice: cedar\n  url:"))
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "taken over from the configuration: realtime.voice" in daemon.log)
+        assert daemon.stop()[0] == 0
+    written = good.count("\n")
+    for where, sentence in (
+        (
+            f"{written + 1}:8",
+            "gate.agressiveness: is not a known key; did you mean aggressiveness?",
+        ),
+        (f"{written + 1}:36", "gate.onset_ms: is 'fast', must be a whole number from 20 to 1000"),
+        (f"{written + 2}:1", "name: is written twice"),
+    ):
+        assert f"was not taken over: config.yaml:{where}: {sentence}" in daemon.log
+    assert "needs a restart" not in daemon.log

@@ -176,7 +176,7 @@ def test_3_what_only_conversations_know_is_not_sent_though_it_is_set() -> None:
 
 def test_4_a_key_that_does_not_exist_is_refused_before_the_server_does() -> None:
     assert refused("transcription: {enabled: true}") == (
-        "config.yaml:1: realtime.transcription.enabled: is not a known key"
+        "config.yaml:1:50: realtime.transcription.enabled: is not a known key"
         ' (transcription is on when "model" is set)'
     )
 

@@ -12,6 +12,7 @@ import pytest
 
 from satellite import session_setup
 from satellite.adapters import echo
+from satellite.config.nodes import Mark
 from satellite.config.schema import Audio, Config
 from satellite.config.session_keys import ClientSecret, Realtime, Transcription
 from satellite.model import events as ev
@@ -22,11 +23,11 @@ from satellite.wire import realtime
 LENT = ClientSecret(command=("lend",))
 
 
-def configured(lines: dict[str, int], **keys: object) -> Config:
+def configured(marks: dict[str, Mark], **keys: object) -> Config:
     return replace(
         Config(),
         realtime=Realtime(provider="local", **keys),
-        lines=lines,  # type: ignore[arg-type]
+        marks=marks,
     )
 
 
@@ -42,9 +43,13 @@ def taken(reload: Reload, posted: SimpleQueue[ev.Event]) -> Session:
 def test_what_is_left_to_a_client_secret_needs_a_restart(caplog: pytest.LogCaptureFixture) -> None:
     """Its first settings were the secret's; an update cannot go back to those."""
     posted: SimpleQueue[ev.Event] = SimpleQueue()
-    old = configured({"realtime.instructions": 1}, instructions="One.", client_secret=LENT)
+    old = configured({"realtime.instructions": Mark(1, 1)}, instructions="One.", client_secret=LENT)
     new = configured(
-        {"realtime.instructions": 1, "realtime.voice": 2, "realtime.transcription.prompt": 3},
+        {
+            "realtime.instructions": Mark(1, 1),
+            "realtime.voice": Mark(2, 1),
+            "realtime.transcription.prompt": Mark(3, 1),
+        },
         instructions="Two.",
         voice="cedar",
         transcription=Transcription(prompt="Rooms."),
@@ -88,9 +93,11 @@ def test_what_a_restart_would_miss_is_said_now(
     """Or else the next start would be the last."""
     monkeypatch.setattr(echo, "find_spec", lambda name: None)
     posted: SimpleQueue[ev.Event] = SimpleQueue()
-    old = configured({"realtime.instructions": 1}, instructions="One.")
+    old = configured({"realtime.instructions": Mark(1, 1)}, instructions="One.")
     new = replace(
-        configured({"realtime.instructions": 1, "audio.duplex": 2}, instructions="Two."),
+        configured(
+            {"realtime.instructions": Mark(1, 1), "audio.duplex": Mark(2, 1)}, instructions="Two."
+        ),
         audio=Audio(duplex="cancel"),
     )
     configs = iter([new, replace(new, audio=Audio())])
