@@ -50,6 +50,9 @@ class QuickInbox(Inbox):
         return super().take(timeout_s / SPEED)
 
 
+LOUD = b"\x40\x20\xc0\xdf" * 12 + b"\x40\x20" * 12 + b"\xc0\xdf" * 12
+
+
 class Microphone:
     """A Source: silence, and what was put into it."""
 
@@ -76,7 +79,7 @@ class Microphone:
             if not self._loud:
                 with contextlib.suppress(Empty):
                     self._loud = self._sounds.get_nowait()
-            pcm += (b"\x40\x20" if self._loud else b"\0\0") * (FRAME_BYTES // 2)
+            pcm += (LOUD if self._loud else bytes(len(LOUD))) * (FRAME_BYTES // len(LOUD))
             self._loud -= bool(self._loud)
         return pcm
 
@@ -209,7 +212,9 @@ def running(
     patch.setattr(app.bus_setup, "build", lambda *_: it.broker)
     patch.setattr(app.random, "uniform", lambda _, most: most)  # the longest wait each time
     section = Realtime(provider="compatible", url=url, model="local", **realtime)
-    whole = dataclasses.replace(config or Config(), realtime=section)
+    config = config or Config()
+    gate = dataclasses.replace(config.gate, confirm=False)
+    whole = dataclasses.replace(config, realtime=section, gate=gate)
     built = app.build(whole, Notifier.from_environment({}))
     main = threading.Thread(target=built.run, name="main-of-the-daemon")
     main.start()
