@@ -3,10 +3,11 @@
 
     .venv/bin/python benchmarks/sound/latency.py [--seconds 60] [--realtime]
 
-The capture thread, real webrtcvad and real PortAudio, in a process of their own, at a private
-PulseAudio server whose microphone gives 20 ms at a time; each sample says in which of these it was,
-so each verdict has its own time at the card. The first frame of a block waits for the last, so one
-period (80 ms while it is quiet, 40 ms while the gate is open) and 5 ms is the most that is allowed.
+The capture thread with real webrtcvad, real Silero (asked while the gate is open) and real PortAudio,
+in a process of their own, at a private PulseAudio server whose microphone gives 20 ms at a time;
+each sample says in which of these it was, so each verdict has its own time at the card. The first
+frame of a block waits for the last, so one period (80 ms while it is quiet, 40 ms while the gate is
+open) and 5 ms is the most that is allowed.
 ``--realtime``: as in duplex.py.
 """
 
@@ -51,6 +52,7 @@ def listen(mode: str, seconds: float) -> None:
     """The program under test: a line for each frame, its last sample and when it was judged."""
     from satellite.adapters import portaudio, voice
     from satellite.adapters.resampler import Resampler
+    from satellite.adapters.silero import Silero
     from satellite.capture import Capture, Ears
     from satellite.logic.gate import Gate, GateSettings, Passed
     from satellite.model import commands as cmd
@@ -63,8 +65,18 @@ def listen(mode: str, seconds: float) -> None:
             seen.append((memoryview(frame).cast("h")[-1], time.monotonic()))
             return passed
 
+    class Asked(Silero):
+        """Takes its time, and is sure of whatever it hears."""
+
+        def hear(self, frame: bytes) -> float | None:
+            return None if super().hear(frame) is None else 1.0
+
     judge = voice.make_judge(2)
-    ears = Ears(lambda _: lambda frame: judge(frame) is None or mode == "open", lambda: None)
+    ears = Ears(
+        lambda _: lambda frame: judge(frame) is None or mode == "open",
+        lambda: None,
+        network=Asked(),
+    )
     gate = Timed(GateSettings(onset=1, pre_roll=1, hangover=35, limit=1 << 40))
     source = portaudio.MicSource("default", Resampler)
     wanted = cmd.SetEars(2, "open_mic")
