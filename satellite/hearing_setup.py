@@ -45,6 +45,13 @@ def find(config: Config) -> None:
         raise SetupError(echo.INSTALL)
 
 
+def doubts(config: Config) -> tuple[str, ...]:
+    """What will work all the same, but worse than the configuration asks for."""
+    if config.gate.confirm and not silero.is_installed():
+        return (f"gate.confirm: what confirms speech is not installed; {silero.FIX}",)
+    return ()
+
+
 def far_end(config: Config) -> FarEnd | None:
     """Where the speaker tells the microphone what it plays, if anybody asks."""
     return FarEnd() if config.audio.duplex == "cancel" else None

