@@ -23,7 +23,6 @@ from satellite.core import Core, Outside, Wire
 from satellite.house import House
 from satellite.inbox import Inbox
 from satellite.logic.asked import AskedSettings
-from satellite.logic.chosen import ChosenSettings
 from satellite.logic.link import LinkSettings
 from satellite.logic.report import ReportSettings
 from satellite.logic.satellite import Settings
@@ -165,12 +164,7 @@ def _settings(config: Config, place: str) -> Settings:
             chimes=frozenset(config.audio.output.chimes),
         ),
         asked=AskedSettings(frozenset(config.commands.refuse), config.privacy.remote_unmute),
-        chosen=ChosenSettings(
-            config.audio.output.volume,
-            config.gate.aggressiveness,
-            config.gate.activation,
-            frozenset(hearing_setup.activations()),
-        ),
+        chosen=house_setup.chosen(config),
         presence=house_setup.presence(config),
         usage=house_setup.usage(config),
     )

@@ -40,6 +40,16 @@ def about(config: Config) -> discovery.About:
     )
 
 
+def chosen(config: Config) -> ChosenSettings:
+    """What can be chosen instead over MQTT."""
+    return ChosenSettings(
+        volume=config.audio.output.volume,
+        sensitivity=config.gate.aggressiveness,
+        activation=config.gate.activation,
+        activations=frozenset(hearing_setup.activations()),
+    )
+
+
 def _fixed(config: Config) -> list[str]:
     """The settings that are the server's affair, or that its models do not have."""
     session, known = session_setup.session(config), ChosenSettings()

@@ -14,6 +14,7 @@ from satellite.config.schema import Config
 from satellite.errors import ConfigError, SetupError
 from satellite.inbox import Post
 from satellite.model import events as ev
+from satellite.model.requests import Setting
 
 log = logging.getLogger(__name__)
 
@@ -66,15 +67,25 @@ class Reload:
             log.warning("needs a restart to take effect: %s", ", ".join(later))
         if live:
             log.info("taken over from the configuration: %s", ", ".join(live))
-            merged = _merged(self._running, given, unsent)
-            self._post(ev.ChangeRequested(session_setup.session(merged)))
-            self._running = merged
+            self._running = merged(self._running, given)
+            self._post(change(self._running))
         elif not later:
             log.info("the configuration has not changed")
 
 
-def _merged(running: Config, given: Config, unsent: frozenset[str]) -> Config:
-    """What runs now: what was taken over, and the rest as before, to be told of again."""
+def change(config: Config) -> ev.ChangeRequested:
+    """What the core is asked for, so that it is as configured."""
+    settings: dict[Setting, str | int] = {
+        "volume": config.audio.output.volume,
+        "sensitivity": config.gate.aggressiveness,
+        "activation": config.gate.activation,
+    }
+    return ev.ChangeRequested(session_setup.session(config), settings)
+
+
+def merged(running: Config, given: Config) -> Config:
+    """What runs then: what can be taken over, and the rest as before, to be told of again."""
+    unsent = session_setup.unsent(running)
     old, new = running.realtime, given.realtime
     words = {
         entry.name: getattr(new.transcription, entry.name)
@@ -89,5 +100,14 @@ def _merged(running: Config, given: Config, unsent: frozenset[str]) -> Config:
         turn_detection=replace(new.turn_detection, type=old.turn_detection.type),
         voice=(old if "realtime.voice" in unsent else new).voice,
     )
-    tools = (running if "tools.builtin" in unsent else given).tools
-    return replace(running, realtime=realtime, tools=tools)
+    output = replace(running.audio.output, volume=given.audio.output.volume)
+    gate = replace(
+        running.gate, activation=given.gate.activation, aggressiveness=given.gate.aggressiveness
+    )
+    return replace(
+        running,
+        audio=replace(running.audio, output=output),
+        gate=gate,
+        realtime=realtime,
+        tools=(running if "tools.builtin" in unsent else given).tools,
+    )

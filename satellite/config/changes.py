@@ -7,8 +7,23 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
 from satellite.config.schema import Config
+from satellite.model.requests import Setting
+
+OVER_MQTT: Final[dict[str, Setting]] = {
+    "audio.output.volume": "volume",
+    "gate.activation": "activation",
+    "gate.aggressiveness": "sensitivity",
+    "realtime.instructions": "instructions",
+    "realtime.voice": "voice",
+    "realtime.transcription.language": "language",
+    "realtime.transcription.prompt": "transcription_prompt",
+}
+"""Keys whose value can be changed over MQTT too, and how that is called there."""
 
 _LIVE: Final = (
+    "audio.output.volume",
+    "gate.activation",
+    "gate.aggressiveness",
     "realtime.instructions",
     "realtime.noise_reduction",
     "realtime.transcription",

@@ -146,13 +146,14 @@ def choose(chosen: Chosen, order: Set) -> Step:
     return after, (_keep(after, setting), *_effects(chosen, after))
 
 
-def reconfigure(chosen: Chosen, session: Session) -> Step:
+def reconfigure(chosen: Chosen, session: Session, settings: Mapping[Setting, Value]) -> Step:
     """The configuration was read again: what it changes it wins."""
-    configured = {**chosen.configured, **_of_session(session)}
-    lost = [name for name in OF_SESSION if configured[name] != chosen.configured[name]]
+    configured = {**chosen.configured, **_of_session(session), **settings}
+    lost = [name for name in SETTINGS if configured[name] != chosen.configured[name]]
     choices = {name: each for name, each in chosen.choices.items() if name not in lost}
     after = Chosen(configured, choices)
-    return after, tuple(_keep(after, name) for name in lost if name in chosen.choices)
+    forgotten = tuple(_keep(after, name) for name in lost if name in chosen.choices)
+    return after, (*forgotten, *_effects(chosen, after))
 
 
 def wanted(chosen: Chosen, session: Session) -> Session:

@@ -124,7 +124,7 @@ def reconfigure(
     state: State, event: ev.ChangeRequested
 ) -> tuple[State, tuple[cmd.Command, ...], ev.ChangeRequested]:
     """The configuration was read again; what was chosen holds where that did not change."""
-    chosen, orders = chosen_.reconfigure(state.chosen, event.session)
+    chosen, orders = chosen_.reconfigure(state.chosen, event.session, event.settings)
     wanted = chosen_.wanted(chosen, event.session)
     return replace(state, chosen=chosen), orders, ev.ChangeRequested(wanted)
 

@@ -304,6 +304,21 @@ def test_a_reload_wins_where_it_changes_the_key() -> None:
     assert stage.state.chosen.value("voice") == "ash"
 
 
+def test_a_reload_of_what_is_ours_wins_too_and_leaves_the_session_alone() -> None:
+    stage = Stage().ready()
+    choose(stage, "volume", 40)
+    choose(stage, "sensitivity", 3)
+    before = {"volume": 60, "sensitivity": 2, "activation": "open_mic"}
+    assert not stage.tell(ev.ChangeRequested(stage.session, before))  # it has not changed
+    after = {"volume": 50, "sensitivity": 2, "activation": "push_to_talk"}
+    orders = stage.tell(ev.ChangeRequested(stage.session, after))
+    assert kept(orders) == {"set.volume": None}
+    assert only(orders, cmd.SetVolume) == [cmd.SetVolume(50)]
+    assert only(orders, cmd.SetEars) == [cmd.SetEars(3, "push_to_talk")]
+    assert not only(orders, cmd.Configure)
+    assert (shown(stage).volume, shown(stage).activation) == (50, "push_to_talk")
+
+
 def test_a_reload_that_the_server_refuses_is_not_asked_for_again_with_a_choice() -> None:
     stage = Stage().ready()
     stage.tell(ev.ChangeRequested(replace(stage.session, instructions="No.")))

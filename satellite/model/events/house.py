@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from satellite.model.requests import Refused, Request
+from satellite.model.requests import Refused, Request, Setting
 from satellite.model.session import Session
 
 
@@ -51,9 +52,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequested:
-    """A person wants other settings from now on."""
+    """A person wants other settings from now on: of the session, and of our own threads."""
 
     session: Session
+    settings: Mapping[Setting, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
