@@ -23,7 +23,6 @@ from satellite.model.audio import FRAME_BYTES, FRAME_MS, frames
 from satellite.model.ports import Judge, Judged, Network, Waker
 from satellite.own_voice import OwnVoice
 
-FIRST_WORDS: Final = frames(5000)  # after a wake word
 NOT_HEARD: Final = Judged(speech=False, fired=False)
 
 log = logging.getLogger(__name__)
@@ -33,17 +32,19 @@ log = logging.getLogger(__name__)
 class Ears:
     """How to make what hears. ``judge``: of webrtcvad's aggressiveness; ``waker`` may raise
     SetupError, and is not made before somebody wants it. ``own_voice`` where the assistant may be
-    interrupted through its own loudspeaker; ``network`` where one confirms what is speech."""
+    interrupted through its own loudspeaker; ``network`` where one confirms what is speech.
+    ``patience``: so many frames after a wake word speech may begin."""
 
     judge: Callable[[int], Judge]
     waker: Callable[[], Waker]
     own_voice: OwnVoice | None = None
     network: Network | None = None
+    patience: int = frames(2000)
 
 
 class Hearing:
     """Owns ``gate``. One thread calls everything. ``post`` gets GateOpened, Heard, GateClosed,
-    Armed, Woke and MicSignal."""
+    Armed, Woke, WordAlone and MicSignal."""
 
     def __init__(self, ears: Ears, wanted: cmd.SetEars, gate: Gate, post: Post) -> None:
         self._ears = ears
@@ -105,10 +106,15 @@ class Hearing:
     def hear(self, block: bytes, end_at: float, *, deaf: bool) -> None:
         """Gate a block of whole frames that was captured until ``end_at``.
 
-        ``deaf``: it was captured while nothing was to be heard.
+        ``deaf``: it was captured while nothing but a wake word was to be heard.
         """
         self._note_armed()
-        if not deaf and self._signals.signal != "stuck":
+        if self._signals.signal == "stuck":
+            pass
+        elif deaf:
+            for start in range(0, len(block), FRAME_BYTES):
+                self._wake(block[start : start + FRAME_BYTES])
+        else:
             self._gate_block(block, end_at)
         self._note_armed()
 
@@ -142,6 +148,8 @@ class Hearing:
             passed = self._gate.step(frame, self._is_speech(judged) and somebody)
             if passed.change is Change.OPENED:
                 self._post(self._opened(judged))
+            elif passed.change is Change.ALONE:
+                self._post(ev.WordAlone())
             if passed.pcm:
                 pieces.append(passed.pcm)
                 speech_ms += passed.speech_ms
@@ -173,7 +181,7 @@ class Hearing:
             return
         word = self._waker.hear(frame)
         if word is not None:
-            self._gate.arm(FIRST_WORDS, woken=True)
+            self._gate.arm(self._ears.patience, woken=True)
             self._post(ev.Woke(word))
 
     def _note_armed(self) -> None:

@@ -16,6 +16,7 @@ from satellite.errors import SetupError
 from satellite.far_end import FarEnd
 from satellite.logic.gate import Gate, GateSettings
 from satellite.model import commands as cmd
+from satellite.model.audio import frames
 from satellite.model.ports import Network, Waker
 from satellite.model.session import Activation
 from satellite.own_voice import OwnVoice
@@ -63,7 +64,8 @@ def ears(config: Config, far: FarEnd | None = None) -> Ears:
     Raises SetupError where the echo canceller is wanted and missing.
     """
     own_voice = None if far is None else OwnVoice(far, echo.EchoCanceller(), Discerner())
-    return Ears(voice.make_judge, lambda: _waker(config), own_voice, _network(config))
+    patience = frames(config.wake_word.patience_s * 1000)
+    return Ears(voice.make_judge, lambda: _waker(config), own_voice, _network(config), patience)
 
 
 def wanted(config: Config) -> cmd.SetEars:
@@ -87,7 +89,7 @@ def gate(config: Config) -> Gate:
 
 def _waker(config: Config) -> Waker:
     given = config.wake_word
-    return wake.WakeWord(given.model, given.threshold, Resampler)
+    return wake.WakeWords(given.model, given.threshold, Resampler)
 
 
 def _network(config: Config) -> Network | None:

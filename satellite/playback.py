@@ -160,7 +160,7 @@ class Playback:
         if self._open:
             unheard = round(self._device(self._sink.delay_s) * RATE) * SAMPLE_BYTES
         for over in self._playout.sounded(unheard + self._writing):
-            self._post(_drained(over))
+            self._post(_drained(over) if over.response_id else ev.ChimeOver())
         return unheard
 
     def _write(self, piece: Slice) -> None:
@@ -221,7 +221,7 @@ class Playback:
         owed = [*self._given_up.values(), *(each for each in gone if not each.ended)]
         self._given_up = {each.response_id: each for each in owed[-MOST_OWED:]}
         for each in gone:
-            self._post(_drained(each, heard=False))
+            self._post(_drained(each, heard=False) if each.response_id else ev.ChimeOver())
 
     def _drop(self) -> None:
         """Silence at once. What has not sounded is to be played again."""

@@ -33,6 +33,8 @@ def broken(config: Config) -> Iterator[Finding]:
     """Yield every rule that ``config`` breaks."""
     yield from _audio(config)
     yield from _gate(config)
+    if not config.wake_word.model:
+        yield Finding(("wake_word.model",), "names no word; write one or delete the line")
     yield from _mqtt(config)
     yield from _tools(config)
 

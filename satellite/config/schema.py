@@ -23,6 +23,8 @@ from satellite.model.session import Activation, Duplex
 MQTT_PORT: Final = 1883  # IANA, plain
 MQTT_TLS_PORT: Final = 8883  # IANA, secure-mqtt
 
+Word = Literal["okay_nabu", "hey_jarvis", "hey_mycroft", "alexa"]  # of the library that listens
+
 
 @dataclass(frozen=True, slots=True)
 class AudioInput:
@@ -137,8 +139,10 @@ class Gate:
 class WakeWord:
     """What is said to be heard, where ``gate.activation`` is, or becomes, ``wake_word``."""
 
-    model: Literal["okay_nabu", "hey_jarvis", "hey_mycroft", "alexa"] = setting(
-        "okay_nabu", "The word."
+    model: tuple[Word, ...] = setting(
+        ("okay_nabu",),
+        "The word, or a list of words of which each will do: okay_nabu, hey_jarvis, hey_mycroft,"
+        " alexa.",
     )
     threshold: float | None = setting(
         None,
@@ -146,6 +150,13 @@ class WakeWord:
         " own.",
         low=0.1,
         high=0.99,
+    )
+    patience_s: int = setting(
+        2,
+        "So long after the word, in seconds, and after the chime where there is one, you may take"
+        " to begin to speak.",
+        low=1,
+        high=30,
     )
     follow_up_s: int = setting(
         8,

@@ -24,6 +24,7 @@ NOTES: Final[dict[Chime, tuple[float, float]]] = {  # Hz, of the tempered scale
 NOTE_S: Final = 0.11
 PAUSE_S: Final = 0.02
 FADE_IN_S: Final = 0.008
+TAIL_S: Final = 0.2  # the room rings on behind it; its last 0.1 s fade by themselves
 PEAK: Final = 0.25  # of full scale; speech of the services peaks higher
 OCTAVE: Final = 0.2  # share of the note's octave
 

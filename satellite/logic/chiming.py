@@ -4,8 +4,9 @@ Rule 1: never over a person, nor over the assistant; and each once for what it i
 Rule 2: the one before a text that is said comes with its first sound (assistant.py).
 Rule 3: it failed for whoever asked to be heard, by a wake word or a button, or was heard by the
 server: what an open microphone hears, and no server, may have been nobody.
-Rule 4: nothing is heard while that one sounds, in half duplex, or it might be taken for a word. The
-one after a wake word shuts nothing: the person it is for begins to speak.
+Rule 4: the one after a wake word is for whoever waits for it: not for those who went on speaking
+behind the word, nor for those who have just silenced an answer by it.
+Rule 5: nothing is heard while one sounds, in half duplex: it is no word, and is not sent as one.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from satellite.logic import conversation
 from satellite.logic.chosen import activation
-from satellite.logic.echo import TAIL_S
-from satellite.logic.talk import Talk, TalkSettings, is_sounding, open_turn
+from satellite.logic.talk import Talk, is_sounding, open_turn
 from satellite.model import commands as cmd
 from satellite.model import records as rec
 from satellite.model.audio import Instant
@@ -25,14 +25,17 @@ from satellite.model.session import Activation
 if TYPE_CHECKING:
     from satellite.logic.satellite import Settings, State, Step
 
-LENGTH_S: Final = 0.5  # of a chime, and of a device that opens
+MOST_S: Final = 3.0  # until a chime is over: the device opens, silence leads, it sounds
+SOON_S: Final = 1.0  # rule 4: whoever is silent for so long behind an answer waits for something
 _ON_PURPOSE: Final = frozenset({"muted", "stopped", "new_session"})
 
 
-def woke(talk: Talk, settings: TalkSettings) -> tuple[cmd.Command, ...]:
-    """A wake word was heard: go on."""
-    free = "woke" in settings.chimes and not is_sounding(talk)
-    return (cmd.PlayChime("woke"),) if free else ()
+def word_alone(state: State, now: Instant, settings: Settings) -> Step:
+    """Somebody said the wake word and waits: go on."""
+    talk, wanted = state.talk, "woke" in settings.talk.chimes
+    if not wanted or is_sounding(talk) or _speaks(talk) or now.mono < talk.quiet_at + SOON_S:
+        return state, ()
+    return _play("woke", state, now, settings)
 
 
 def failed(state: State, orders: tuple[cmd.Command, ...], now: Instant, settings: Settings) -> Step:
@@ -47,9 +50,13 @@ def failed(state: State, orders: tuple[cmd.Command, ...], now: Instant, settings
     over = (turn for turn in turns if not _goes_on(talk, turn))
     if not any(_was_asked_for(turn, activation(state.chosen)) for turn in over):
         return state, ()
-    talk = replace(talk, quiet_at=max(talk.quiet_at, now.mono + LENGTH_S + TAIL_S))
+    return _play("failed", state, now, settings)
+
+
+def _play(chime: cmd.Chime, state: State, now: Instant, settings: Settings) -> Step:
+    talk = replace(state.talk, quiet_at=max(state.talk.quiet_at, now.mono + MOST_S))
     talk, following = conversation.conclude(talk, now, settings.talk)
-    return replace(state, talk=talk), (cmd.PlayChime("failed"), *following)
+    return replace(state, talk=talk), (*following, cmd.PlayChime(chime))
 
 
 def _speaks(talk: Talk) -> bool:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from satellite.logic import (
     assistant,
     calling,
+    chime,
     echo,
     history,
     overdue,
@@ -87,6 +88,8 @@ def _on_speaker(talk: Talk, event: ev.Event, now: float) -> Step:
             return assistant.on_drained(talk, event, now)
         case ev.PlayoutFlushed():
             return assistant.on_flushed(talk, event, now)
+        case ev.ChimeOver():
+            return replace(talk, quiet_at=now + chime.TAIL_S), ()
         case _:
             return talk, ()
 

@@ -10,9 +10,11 @@ Rule 3: nothing keeps the gate open for longer than the utterance limit.
 Rule 4: a shut gate remembers nothing, so that the assistant's own voice is in no pre-roll.
 Rule 5: unless the microphone is an open one, only speech opens the gate that somebody asked to be
 heard: after a wake word or an order, once, and within the frames that come with it. Those of an
-open or a shut gate do not count.
+open or a shut gate do not count, nor those of rule 6.
 Rule 6: the wake word opens nothing by itself: for WORD_TAIL after it was noticed its own end may
-still be heard. Whoever goes on speaking is sent from before it, so the word may be a part of that.
+still be heard. Whoever goes on speaking is sent from before it, so the word may be a part of that;
+of whoever falls silent is said once, by Change.ALONE, that the word was all so far. Of a word that
+was said to a shut gate nothing is left to hear when that opens again, and nothing is said.
 Rule 7: an utterance that is ended by order goes on as silence, which is what the server's
 detection waits for; of the room nothing more is sent. Where we end the turns it closes at once.
 """
@@ -29,6 +31,7 @@ from satellite.model.events import Cause
 from satellite.model.session import Activation
 
 WORD_TAIL: Final = frames(300)  # 15 of 16 words that were noticed were over by then
+PAUSE: Final = frames(100)  # rule 6: whoever is silent for so long has stopped speaking
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Change(Enum):
     OPENED = auto()
     CLOSED = auto()  # by silence, or by order
     CUT = auto()  # at the utterance limit
+    ALONE = auto()  # rule 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class Gate:
     _armed: int = 0  # frames in which speech may open
     _deaf: int = 0  # frames in which it may not yet
     _woken: bool = False  # a wake word asked
+    _untold: bool = False  # ALONE is still to be said of it
     _was_held: bool = False  # in this utterance: the server has heard a turn
     _ended: bool = False  # this utterance, by order
 
@@ -116,9 +121,8 @@ class Gate:
 
     @property
     def waits(self) -> bool:
-        """True while nobody is heard who has not asked for it: a wake word may be listened for."""
-        asleep = self.activation != "open_mic" and not self._armed
-        return asleep and not self.is_open and not self.shut
+        """True while a wake word changes something: nobody is heard, or the assistant speaks."""
+        return self.activation != "open_mic" and (self.shut or not (self._armed or self.is_open))
 
     def hold(self, on: bool) -> None:
         """Keep an open gate open, or let silence close it again. Opens nothing."""
@@ -151,7 +155,8 @@ class Gate:
         if self.activation == "open_mic":
             return
         self._armed, self._ended = count, False
-        self._woken, self._deaf = woken, WORD_TAIL if woken else 0
+        self._woken, self._untold = woken, woken and not self.shut
+        self._deaf = WORD_TAIL if self._untold else 0
 
     def end(self) -> None:
         """Nobody is to be heard any more; what was said until now is an utterance."""
@@ -170,11 +175,13 @@ class Gate:
 
     def _while_closed(self, frame: bytes) -> Passed:
         self._recent.append(frame)
-        if not self._may_open() or self._speech_run < self.settings.onset:
+        if not self._may_open():
             return NOTHING
+        if self._speech_run < self.settings.onset:
+            return self._alone()
         sent = self._pre_roll()
         self._recent.clear()
-        self.is_open, self._was_held = True, self.held
+        self.is_open, self._was_held, self._untold = True, self.held, False
         self._length = len(sent)
         speech = min(self._speech_run, len(sent))
         return Passed(Change.OPENED, b"".join(sent), speech * FRAME_MS, True)
@@ -182,9 +189,19 @@ class Gate:
     def _may_open(self) -> bool:
         if self.activation == "open_mic":
             return True
-        wakes = self._armed > 0 and self._deaf == 0
-        self._armed, self._deaf = max(0, self._armed - 1), max(0, self._deaf - 1)
+        if self._deaf:
+            self._deaf -= 1
+            return False
+        wakes = self._armed > 0
+        self._armed = max(0, self._armed - 1)
         return wakes
+
+    def _alone(self) -> Passed:
+        """Rule 6: the word was all so far."""
+        if not self._untold or self._silence_run < PAUSE:
+            return NOTHING
+        self._untold = False
+        return Passed(Change.ALONE)
 
     def _pre_roll(self) -> list[bytes]:
         """What is sent at the opening; behind a wake word at least what came since the notice."""
@@ -214,4 +231,5 @@ class Gate:
 
     def _drop(self) -> None:
         self._recent.clear()
+        self._untold = False
         self._silence_run = self._length = 0

@@ -133,7 +133,10 @@ class Playout:
         self._responses.insert(place, chime)
 
     def sounded(self, unheard: int) -> list[Played]:
-        """All but ``unheard`` of what was written has sounded. Returns responses that are over."""
+        """All but ``unheard`` of what was written has sounded. Returns what is over.
+
+        A chime has no ``response_id``.
+        """
         heard = sum(len(play.pcm) for _, play in self._sent) - unheard
         while heard > 0 and self._sent:
             response, play = self._sent.popleft()
@@ -145,7 +148,7 @@ class Playout:
             heard -= size
         over = [each for each in self._responses if each.over]
         self._responses = deque(each for each in self._responses if not each.over)
-        return [each.played() for each in over if each.response_id]
+        return [each.played() for each in over]
 
     def next(self, unheard: int | None) -> Slice | None:
         """What to write now, None: nothing for now. ``unheard``: None where the device is closed.
@@ -186,8 +189,8 @@ class Playout:
         return None
 
     def give_up(self) -> list[Played]:
-        """Forget everything. Returns how far each response got."""
-        gone = [each.played() for each in self._responses if each.response_id]
+        """Forget everything. Returns how far each got."""
+        gone = [each.played() for each in self._responses]
         self._responses.clear()
         self._sent.clear()
         return gone

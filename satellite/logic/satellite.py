@@ -132,8 +132,8 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
             after, orders = state, _NONE
         case ev.Heard():
             after, orders = _hear(state, event, now, settings)
-        case ev.Woke() if not state.privacy.muted:
-            after, orders = _wake(state, now, settings)
+        case ev.Woke() | ev.WordAlone() | ev.Armed():
+            after, orders = waking.step(state, event, now, settings)
         case ev.Asked() | ev.Misasked() | ev.UnmuteRequested() | ev.ChangeRequested():
             after, orders = _heed(state, event, now, settings)
         case _:
@@ -346,15 +346,6 @@ def _speak(state: State, now: Instant, settings: Settings) -> Step:
     talk, orders = speech.advance(talk, now.mono, settings.talk)
     talk, following = conversation.conclude(talk, now, settings.talk)
     return replace(state, talk=talk), (*orders, *following)
-
-
-def _wake(state: State, now: Instant, settings: Settings) -> Step:
-    """Somebody is about to speak: the session is there when they are done."""
-    if selfloop.rests(state, now):
-        return state, (cmd.AnnounceWake(),)
-    chime = chiming.woke(state.talk, settings.talk)
-    link, orders = link_.want(state.link, now.mono, settings.link)
-    return replace(state, link=link), (*chime, cmd.AnnounceWake(), *orders)
 
 
 def _hush(state: State, now: Instant, settings: Settings) -> Step:

@@ -14,7 +14,7 @@ import pytest
 from satellite.adapters import wake
 from satellite.adapters.recording import load
 from satellite.adapters.resampler import Resampler
-from satellite.adapters.wake import WakeWord
+from satellite.adapters.wake import WakeWords
 from satellite.errors import SetupError
 from satellite.local import synthesiser
 from satellite.model.audio import FRAME_BYTES, FRAME_MS, RATE, silence
@@ -44,7 +44,7 @@ def frames_of(pcm: bytes) -> Iterator[bytes]:
 
 def noticed(pcm: bytes, model: str, threshold: float | None = None) -> list[float]:
     """Seconds at which the word was noticed."""
-    word = WakeWord(model, threshold, Resampler)
+    word = WakeWords([model], threshold, Resampler)
     heard = [word.hear(frame) for frame in frames_of(pcm)]
     assert set(heard) <= {None, model}
     return [n * FRAME_MS / 1000 for n, each in enumerate(heard) if each is not None]
@@ -85,7 +85,7 @@ def test_a_lower_threshold_hears_what_is_not_said_well(say: Say) -> None:
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pymicro_wakeword", None)
     with pytest.raises(SetupError, match=r"pip install 'realtime-satellite\[wake\]'"):
-        WakeWord("alexa", None, Resampler)
+        WakeWords(["alexa"], None, Resampler)
 
 
 def test_asking_whether_it_is_there_loads_nothing() -> None:

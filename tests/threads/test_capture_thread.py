@@ -315,8 +315,68 @@ def test_the_wake_word_arms_and_is_said_once(
     capture.start()
     assert events.until(ev.Woke).word == "okay_nabu"
     events.until(ev.GateClosed)
-    assert kinds(events.all) == [ev.MicReady, ev.Woke, ev.Armed, ev.GateOpened, ev.GateClosed]
+    armed, spoke = [ev.MicReady, ev.Woke, ev.Armed], [ev.GateOpened, ev.GateClosed]
+    assert kinds(events.all) == [*armed, ev.WordAlone, *spoke]
     assert SPEECH * 4 in heard(events.all)
+
+
+def test_whoever_goes_on_behind_the_word_waits_for_no_sign(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    capture.put(cmd.SetEars(2, "wake_word"))
+    source.feed(*[WORD] * 2, *[SPEECH] * 30, *[QUIET] * 8)
+    capture.start()
+    events.until(ev.GateClosed)
+    assert ev.WordAlone not in kinds(events.all)
+
+
+def test_whoever_says_the_word_and_nothing_more_is_not_waited_for_long(
+    source: ScriptedSource, events: Events
+) -> None:
+    gate = Gate(GateSettings(onset=2, pre_roll=3, hangover=4, limit=40))
+    ears = Ears(judge, Word, patience=20)
+    wanted = cmd.SetEars(2, "wake_word")
+    made = Capture(source, ears, wanted, gate, events.post, time.monotonic)
+    source.feed(*[WORD] * 2, *[QUIET] * 60)
+    made.start()
+    assert events.until(ev.Armed).on
+    assert not events.until(ev.Armed).on
+    source.feed(*[SPEECH] * 20)
+    settle(source)
+    assert kinds(events.all)[-1] is ev.Armed
+    assert heard(events.all) == b""
+    assert made.stop(2)
+
+
+def test_the_word_is_heard_while_the_gate_is_shut_and_nothing_of_that_is_handed_on(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    capture.put(cmd.SetEars(2, "wake_word"))
+    capture.put(cmd.ShutGate(True))
+    source.feed(*[SPEECH] * 8, *[WORD] * 2, *[SPEECH] * 8)
+    capture.start()
+    assert events.until(ev.Woke).word == "okay_nabu"
+    settle(source)
+    capture.put(cmd.ShutGate(False))
+    source.feed(*[QUIET] * 8, *[SPEECH] * 4, *[QUIET] * 8)
+    events.until(ev.GateClosed)
+    opened = kinds(events.all)
+    assert opened[-2:] == [ev.GateOpened, ev.GateClosed]
+    assert ev.WordAlone not in opened, "the silence is the sign"
+    assert WORD not in heard(events.all)
+
+
+def test_another_activation_hears_no_word_while_the_gate_is_shut(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    capture.put(cmd.SetEars(2, "wake_word"))
+    capture.put(cmd.SetEars(2, "push_to_talk"))
+    capture.put(cmd.ShutGate(True))
+    source.feed(*[WORD] * 8)
+    capture.start()
+    events.until(ev.MicReady)
+    settle(source)
+    assert events.rest() == []
 
 
 def test_another_aggressiveness_holds_from_the_next_sound_on(

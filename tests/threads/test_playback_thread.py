@@ -273,7 +273,17 @@ def test_a_chime_sounds_at_once_and_is_no_response(
     playback.put(cmd.PlayChime("woke"))
     wait_until(lambda: sink.log == ["open", "close"])
     assert sink.sounded == scaled(chime.sound("woke"), 50)
+    assert events.until(ev.ChimeOver) == ev.ChimeOver()
     assert events.rest() == []
+
+
+def test_a_chime_that_no_speaker_can_play_is_over_too(
+    playback: Playback, sink: ScriptedSink, events: Events
+) -> None:
+    sink.failing = DeviceError("unplugged")
+    playback.put(cmd.PlayChime("woke"))
+    events.until(ev.SpeakerLost)
+    events.until(ev.ChimeOver)
 
 
 def test_a_chime_sounds_before_the_next_response(

@@ -51,25 +51,57 @@ def fail(stage: Stage, item: str = "u1") -> list[cmd.Command]:
 # --- woke ----------------------------------------------------------------------------------------
 
 
-def test_a_wake_word_is_answered_at_once_and_the_microphone_stays_open() -> None:
+def wake(stage: Stage) -> list[cmd.Command]:
+    """Somebody says the word and waits."""
+    return stage.tell(ev.Woke("okay_nabu"), ev.Armed(True), ev.WordAlone())
+
+
+def test_whoever_says_the_word_and_waits_hears_a_chime_that_the_gate_is_shut_for() -> None:
     stage = chiming(activation="wake_word")
-    orders = stage.tell(ev.Woke("okay_nabu"))
+    assert not heard(stage.tell(ev.Woke("okay_nabu"), ev.Armed(True)))
+    orders = stage.tell(ev.WordAlone())
+    sound = [o for o in orders if isinstance(o, cmd.PlayChime | cmd.ShutGate)]
+    assert sound == [cmd.ShutGate(True), cmd.PlayChime("woke")], "shut before it sounds"
+    stage.now += 0.3
+    assert not only(stage.tell(ev.ChimeOver()), cmd.ShutGate)
+    assert not only(stage.wait(0.19, 0.19), cmd.ShutGate)
+    assert only(stage.wait(0.02, 0.02), cmd.ShutGate) == [cmd.ShutGate(False)]
+
+
+def test_whoever_goes_on_behind_the_word_hears_none_and_is_not_shut_out() -> None:
+    stage = chiming(activation="wake_word")
+    stage.tell(ev.Woke("okay_nabu"), ev.Armed(True))
+    orders = stage.speak()
+    assert not heard(orders)
+    assert not only(orders, cmd.ShutGate)
+
+
+def test_where_the_loudspeaker_is_not_heard_nothing_is_shut_for_a_chime() -> None:
+    stage = chiming(activation="wake_word", half_duplex=False)
+    orders = wake(stage)
     assert heard(orders) == ["woke"]
     assert not only(orders, cmd.ShutGate)
-    assert not only(stage.tell(ev.Armed(True), ev.GateOpened()), cmd.ShutGate)
 
 
-def test_whoever_wakes_it_while_it_speaks_hears_no_chime_behind_the_answer() -> None:
-    stage = chiming(activation="wake_word", half_duplex=False)
+@pytest.mark.parametrize("half_duplex", [True, False])
+def test_whoever_wakes_it_while_it_speaks_hears_no_chime_behind_the_answer(
+    half_duplex: bool,
+) -> None:
+    stage = chiming(activation="wake_word", half_duplex=half_duplex)
     stage.speak()
     stage.answer()
-    assert not heard(stage.tell(ev.Woke("okay_nabu")))
+    orders = stage.tell(ev.Woke("okay_nabu"), ev.Armed(True))
+    orders += stage.tell(ev.PlayoutFlushed("r1", "a1", 0, 100))
+    stage.now += 0.4
+    assert not heard(orders + stage.tell(ev.WordAlone()))
+    stage.now += 5
+    assert heard(wake(stage)) == ["woke"]
 
 
 def test_muted_nobody_is_told_to_go_on() -> None:
     stage = chiming(activation="wake_word")
     mute(stage)
-    assert not heard(stage.tell(ev.Woke("okay_nabu")))
+    assert not heard(wake(stage))
 
 
 # --- message -------------------------------------------------------------------------------------
@@ -158,7 +190,7 @@ def test_whoever_asks_while_it_rests_from_itself_is_not_told_to_go_on_but_that_i
     stage = chiming(activation="wake_word", half_duplex=False)
     resting = echo.rest(stage.state.talk.aloud, stage.now)
     stage.state = replace(stage.state, talk=replace(stage.state.talk, aloud=resting))
-    assert not heard(stage.tell(ev.Woke("okay_nabu")))
+    assert not heard(wake(stage))
     orders = stage.tell(ev.GateOpened(), ev.Heard(VOICE, 200, stage.now))
     assert heard(orders) == ["failed"]
     assert not heard(stage.tell(ev.Heard(VOICE, 200, stage.now), ev.GateClosed(too_long=False)))
@@ -222,8 +254,11 @@ def test_who_asked_over_mqtt_is_told_there() -> None:
 @pytest.mark.parametrize("chime", sorted(ALL))
 def test_each_can_be_had_without_the_others(chime: cmd.Chime) -> None:
     stage = chiming(chime, activation="wake_word")
-    stage.tell(ev.Woke("okay_nabu"))
+    wake(stage)
+    stage.tell(ev.ChimeOver())
+    stage.wait(1)
     fail(stage)
+    stage.tell(ev.ChimeOver())
     stage.wait(2)
     say(stage)
     spoken(stage, 1)
@@ -246,4 +281,8 @@ def test_the_quiet_after_it_ends_by_itself() -> None:
     fail(stage)
     due = logic.deadline(stage.state)
     assert due is not None
-    assert due - stage.now == pytest.approx(0.8)
+    assert due - stage.now == pytest.approx(3.0)
+    stage.tell(ev.ChimeOver())
+    due = logic.deadline(stage.state)
+    assert due is not None
+    assert due - stage.now == pytest.approx(0.2)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satellite.logic.gate import NOTHING, WORD_TAIL, Change, Gate, GateSettings
+from satellite.logic.gate import NOTHING, PAUSE, WORD_TAIL, Change, Gate, GateSettings
 from satellite.model.audio import FRAME_BYTES
 from satellite.model.session import Activation
 
@@ -70,6 +70,7 @@ class Left:
 
     def __init__(self, gate: Gate) -> None:
         self.gate, self.frames, self.was_turn = gate, 0, False
+        self.tail = 0  # rule 6: these do not count
 
     def order(self, name: str, *arguments: Any) -> None:
         gate = self.gate
@@ -77,6 +78,7 @@ class Left:
             case "arm", count, woken:
                 gate.arm(count, woken=woken)
                 self.frames = count
+                self.tail = WORD_TAIL if woken and not gate.shut else 0
             case "hold", on:
                 gate.hold(on)
                 self.was_turn = self.was_turn or (on and gate.is_open)
@@ -95,7 +97,11 @@ class Left:
             self.was_turn = gate.held
         elif change is Change.CUT or (change is Change.CLOSED and self.was_turn):
             self.frames = 0
-        elif change is Change.NONE and not gate.is_open and not gate.shut:
+        elif gate.is_open or gate.shut or change is Change.CLOSED:
+            pass
+        elif self.tail:
+            self.tail -= 1
+        else:
             self.frames = max(0, self.frames - 1)
 
 
@@ -211,8 +217,50 @@ def test_of_an_open_microphone_an_order_ends_the_sentence_alone() -> None:
 
 def test_the_end_of_the_word_opens_nothing() -> None:
     gate = armed("wake_word", 250, woken=True)
-    assert talk(gate, 0, "s" * (WORD_TAIL - 1) + "." * 40) == []
+    assert changes(talk(gate, 0, "s" * (WORD_TAIL - 1) + "." * 40)) == [
+        (WORD_TAIL - 2 + PAUSE, Change.ALONE)
+    ]
     assert gate.armed
+
+
+@pytest.mark.parametrize("said", ["ssss", "." * 30 + "ssss"])
+def test_that_the_word_was_all_is_said_once_and_of_nobody_who_went_on(said: str) -> None:
+    gate = armed("wake_word", 250, woken=True)
+    passed = talk(gate, 0, "s" * WORD_TAIL + said + "." * 40)
+    assert [change for _, change in changes(passed)].count(Change.ALONE) == ("." in said)
+
+
+def test_whoever_waits_has_all_the_time_from_the_end_of_the_word_on() -> None:
+    gate = armed("wake_word", 10, woken=True)
+    talk(gate, 0, "." * (WORD_TAIL + 8))
+    assert changes(talk(gate, 50, "ss")) == [(51, Change.OPENED)]
+    gate = armed("wake_word", 10, woken=True)
+    talk(gate, 0, "." * (WORD_TAIL + 10))
+    assert not gate.armed
+    assert talk(gate, 50, "ss") == []
+
+
+def test_what_was_shut_for_a_chime_knows_nothing_of_it_and_takes_no_time() -> None:
+    gate = armed("wake_word", 10, woken=True)
+    talk(gate, 0, "." * WORD_TAIL)
+    gate.shut_off(True)
+    assert talk(gate, 20, "s" * 100) == []
+    gate.shut_off(False)
+    (first, *_) = talk(gate, 200, "." * 4 + "ss")
+    assert (first[1], first[2]) == (Change.OPENED, list(range(200, 206)))
+
+
+def test_a_word_against_the_assistant_leaves_nothing_to_wait_for_and_no_sign() -> None:
+    gate = Gate(SETTINGS, "wake_word")
+    gate.shut_off(True)
+    gate.arm(250, woken=True)
+    gate.shut_off(False)
+    assert changes(talk(gate, 0, "ss")) == [(1, Change.OPENED)]
+    gate.forget()
+    gate.shut_off(True)
+    gate.arm(250, woken=True)
+    gate.shut_off(False)
+    assert talk(gate, 0, "." * 40) == []
 
 
 @pytest.mark.parametrize("pre_roll", [0, 5, 25])
@@ -229,11 +277,11 @@ def test_who_goes_on_speaking_is_sent_from_the_word_on(pre_roll: int) -> None:
 def test_the_word_is_listened_for_only_where_nobody_is_heard_anyway() -> None:
     gate = Gate(SETTINGS, "wake_word")
     assert gate.waits
-    gate.shut_off(True)
-    assert not gate.waits
-    gate.shut_off(False)
     gate.arm(20)
     assert not gate.waits
+    gate.shut_off(True)
+    assert gate.waits, "it stops the assistant"
+    gate.shut_off(False)
     talk(gate, 0, "ss")
     gate.end()
     assert not gate.waits, "an utterance is under way"

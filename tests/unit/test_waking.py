@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from stage import Stage, only, settings
+from stage import VOICE, Stage, only, settings
 
 from satellite.logic.chosen import ChosenSettings
 from satellite.logic.link import Phase
 from satellite.model import commands as cmd
 from satellite.model import events as ev
+from satellite.model import records as rec
 from satellite.model import requests as req
 from satellite.model.session import Activation
 
@@ -33,6 +34,76 @@ def test_each_wake_is_told_once_and_the_session_is_there_when_it_is_needed() -> 
     assert len(only(orders, cmd.Connect)) == 1
     assert stage.shown.state == "listening"
     assert not only(stage.open(), cmd.AppendAudio)
+
+
+@pytest.mark.parametrize("half_duplex", [True, False])
+def test_the_word_stops_the_answer_at_once(half_duplex: bool) -> None:
+    stage = waking(half_duplex=half_duplex)
+    stage.speak()
+    stage.server(ev.UserTranscript("u1", "Hi."), ev.ResponseCreated("r1"))
+    stage.server(ev.AudioDelta("r1", "a1", 0, 0, VOICE))
+    orders = stage.tell(ev.Woke("okay_nabu"))
+    assert only(orders, cmd.FlushPlayout) == [cmd.FlushPlayout("r1")]
+    assert only(orders, cmd.CancelResponse) == [cmd.CancelResponse("r1")]
+    assert len(only(orders, cmd.AnnounceWake)) == 1
+    assert not only(stage.server(ev.AudioDelta("r1", "a1", 0, 0, VOICE)), cmd.Play)
+    orders = stage.tell(ev.PlayoutFlushed("r1", "a1", 0, 100), ev.Armed(True))
+    stage.server(ev.ResponseDone("r1", "cancelled"))
+    assert not only(orders, cmd.OpenGate), "the capture thread has armed itself"
+    shut = only(stage.wait(1), cmd.ShutGate)
+    assert shut == ([cmd.ShutGate(False)] if half_duplex else [])
+    assert stage.published(rec.TurnRecord)[-1].event_type == "interrupted"
+    orders = stage.speak("u2")
+    assert only(orders, cmd.AppendAudio), "and whoever said it is heard"
+
+
+def test_the_word_stops_what_is_announced_too() -> None:
+    stage = waking()
+    stage.tell(ev.Asked(req.Request("say", req.Say("Dinner."))))
+    stage.answer()
+    assert only(stage.tell(ev.Woke("alexa")), cmd.FlushPlayout) == [cmd.FlushPlayout("r1")]
+
+
+def test_the_word_while_it_thinks_stops_nothing() -> None:
+    stage = waking()
+    stage.speak()
+    stage.server(ev.ResponseCreated("r1"))
+    assert not only(stage.tell(ev.Woke("alexa")), cmd.CancelResponse)
+
+
+def test_a_session_that_nobody_said_anything_in_is_given_back() -> None:
+    stage = waking()
+    stage.wait(301, step=1)
+    stage.tell(ev.Woke("okay_nabu"), ev.Armed(True))
+    stage.open()
+    orders = stage.tell(ev.Armed(False))
+    assert len(only(orders, cmd.Disconnect)) == 1
+    assert stage.state.link.phase is Phase.DOWN
+    assert not only(stage.orders, cmd.AppendAudio)
+    assert not only(stage.wait(60), cmd.Connect)
+    assert only(stage.tell(ev.Woke("okay_nabu")), cmd.Connect), "and there is one the next time"
+
+
+def test_a_session_on_its_way_is_given_back_too() -> None:
+    stage = waking()
+    stage.wait(301, step=1)
+    stage.tell(ev.Woke("okay_nabu"), ev.Armed(True))
+    assert len(only(stage.tell(ev.Armed(False)), cmd.Disconnect)) == 1
+
+
+def test_a_session_of_a_conversation_is_kept() -> None:
+    stage = waking()
+    stage.turn()
+    assert not only(stage.tell(ev.Armed(True), ev.Armed(False)), cmd.Disconnect)
+    stage.tell(ev.Woke("okay_nabu"), ev.Armed(True))
+    assert not only(stage.tell(ev.Armed(False)), cmd.Disconnect)
+
+
+def test_a_session_that_something_waits_for_is_kept() -> None:
+    stage = waking()
+    stage.wait(301, step=1)
+    stage.tell(ev.Woke("okay_nabu"), ev.Armed(True), ev.GateOpened(), ev.Heard(VOICE, 200, 0.0))
+    assert not only(stage.tell(ev.Armed(False)), cmd.Disconnect)
 
 
 def test_armed_shows_as_listening_until_it_is_over() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from satellite.model.events.devices import (
     Armed,
     Cause,
+    ChimeOver,
     GateClosed,
     GateOpened,
     Heard,
@@ -26,6 +27,7 @@ from satellite.model.events.devices import (
     SpeakerLost,
     SpeakerReady,
     Woke,
+    WordAlone,
 )
 from satellite.model.events.house import (
     Asked,
@@ -76,10 +78,12 @@ Event = (
     | MicClosed
     | MicGap
     | Woke
+    | WordAlone
     | Armed
     | PlayoutStarted
     | PlayoutDrained
     | PlayoutFlushed
+    | ChimeOver
     | SpeakerReady
     | SpeakerLost
     | LinkDown
@@ -105,6 +109,7 @@ __all__ = [
     "BusUp",
     "Cause",
     "ChangeRequested",
+    "ChimeOver",
     "Event",
     "FromServer",
     "GateClosed",
@@ -150,4 +155,5 @@ __all__ = [
     "Usage",
     "UserTranscript",
     "Woke",
+    "WordAlone",
 ]

@@ -93,6 +93,11 @@ class Woke:
 
 
 @dataclass(frozen=True, slots=True)
+class WordAlone:
+    """Whoever said the wake word has said nothing behind it so far: they wait for a sign."""
+
+
+@dataclass(frozen=True, slots=True)
 class Armed:
     """Speech passes the gate because somebody asked to be heard; or no more, until asked again.
 
@@ -137,6 +142,11 @@ class PlayoutFlushed:
     content_index: int
     played_ms: int
     underruns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChimeOver:
+    """A chime was played to its end, or will never be."""
 
 
 @dataclass(frozen=True, slots=True)
