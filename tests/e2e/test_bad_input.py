@@ -95,7 +95,7 @@ def test_no_command(satellite: Run) -> None:
     assert satellite().returncode == 2
 
 
-@pytest.mark.parametrize("command", ["run", "demo", "serve", "check", "devices"])
+@pytest.mark.parametrize("command", ["run", "demo", "serve", "check", "devices", "tune"])
 def test_help_has_an_example(satellite: Run, command: str) -> None:
     done = satellite(command, "--help")
     assert done.returncode == 0
