@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from satellite.inbox import Inbox
+from satellite.logic import openings
 from satellite.logic import satellite as logic
 from satellite.logic.refusal import HARMLESS
 from satellite.model import commands as cmd
@@ -129,8 +130,10 @@ class Core:
     def _decide(self, event: ev.Event) -> None:
         if isinstance(event, ev.FromServer) and isinstance(event.event, ev.ServerError):
             self._log_error(event.event)
-        now = self._outside.clock()
+        now, before = self._outside.clock(), self.state.talk.counted.openings
         self.state, orders = logic.step(self.state, event, now, self._settings)
+        for opening in openings.given_up(before, self.state.talk.counted.openings):
+            _log_refused(opening)
         self._carry_out(orders)
 
     def _carry_out(self, orders: tuple[cmd.Command, ...]) -> None:
@@ -237,6 +240,17 @@ def _log_turn(turn: rec.TurnRecord) -> None:
         _or_none(turn.speech_end_to_transcript_ms),
         _or_none(turn.speech_end_to_audio_ms),
         f", {turn.reason}" if turn.reason else "",
+    )
+
+
+def _log_refused(opening: openings.Opening) -> None:
+    certainty, above_db = opening.certainty, opening.above_db
+    log.info(
+        "opened for nothing (%s%s%s): sent %.1f s, and the server heard no speech",
+        opening.why,
+        "" if certainty is None else f", certainty {certainty:.2f}",
+        "" if above_db is None else f", {above_db:.0f} dB over the room",
+        opening.sent_s,
     )
 
 

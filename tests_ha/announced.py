@@ -166,6 +166,9 @@ DIAGNOSTICS: Final = rec.Diagnostics(
     echoes=0,
     underruns=0,
     mic_gaps=0,
+    gate_opened=0,
+    gate_refused=0,
+    sent_in_vain_s=0.0,
     version="0.1.0",
     ts=now(),
 )

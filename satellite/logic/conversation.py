@@ -19,6 +19,7 @@ from satellite.logic import (
     chime,
     echo,
     history,
+    openings,
     overdue,
     pausing,
     report,
@@ -34,6 +35,7 @@ from satellite.logic.talk import (
     is_sounding,
     open_turn,
     put,
+    put_openings,
     retire,
     speaks_untold,
 )
@@ -61,7 +63,7 @@ def conclude(talk: Talk, now: Instant, settings: TalkSettings) -> Step:
 def _decide(talk: Talk, event: ev.Event, now: Instant, settings: TalkSettings) -> Step:
     match event:
         case ev.GateOpened() if not talk.shut:  # else it opened before it heard that it is shut
-            return user.on_gate_opened(talk, now.mono, settings)
+            return user.on_gate_opened(talk, event, now.mono, settings)
         case ev.Heard():
             return user.hear(talk, event, now.mono, settings), ()
         case ev.GateClosed(too_long):
@@ -139,6 +141,8 @@ def _on_answer(talk: Talk, said: ev.ServerEvent, now: float, settings: TalkSetti
 
 def _on_tick(talk: Talk, now: float, settings: TalkSettings) -> Step:
     """When nothing comes."""
+    settled = openings.settle(talk.counted.openings, now, gate_open=talk.gate_open)
+    talk = talk if settled is talk.counted.openings else put_openings(talk, settled)
     talk, speaks = calling.expire(talk, now), speaks_untold(talk, settings)
     talk, again = (talk, ()) if speaks else assistant.ask_again(talk, now)
     silence_ms = settings.session.silence_duration_ms

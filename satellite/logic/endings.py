@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Final
 
 from satellite.logic import link as link_
-from satellite.logic import pausing
+from satellite.logic import openings, pausing
 from satellite.logic.clock import Clock
 from satellite.logic.conversation import conclude, settle
 from satellite.logic.link import Link
-from satellite.logic.talk import Step, Talk, TalkSettings, begin, put
+from satellite.logic.talk import Step, Talk, TalkSettings, begin, opened_by, put
 from satellite.logic.turn import abandon, cut_short, fail_answer
 from satellite.model import commands as cmd
 from satellite.model.audio import Instant
@@ -32,6 +32,7 @@ def give_up_utterance(
         talk = put(talk, replace(abandon(known, reason, now.mono), unanswered=reason))
     else:
         talk, turn = begin(talk, None, now.mono, settings)
+        talk, turn = opened_by(talk, turn, utterance, now.mono, agreed=False)
         talk = put(talk, replace(turn, ended=True, unanswered=reason))
     goes_on = talk.gate_open and utterance == talk.utterances
     talk = replace(talk, discarding=talk.discarding or goes_on, given_up=utterance)
@@ -86,7 +87,10 @@ def _claim_lost(talk: Talk, now: float, settings: TalkSettings) -> Talk:
     """Speech that went to a session which died before it said anything is a turn too."""
     sentences = talk.unclaimed if now - talk.sent_at <= CLAIM_S else ()
     talk = replace(talk, unclaimed=())
-    for _ in sentences:
+    for sentence in sentences:
+        opening = openings.at_time(talk.counted.openings, sentence.at)
+        number = None if opening is None else opening.number
         talk, turn = begin(talk, None, now, settings)
+        talk, turn = opened_by(talk, turn, number, now, agreed=False)
         talk = put(talk, replace(turn, ended=True))
     return talk

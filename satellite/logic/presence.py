@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from satellite.logic.link import Link, Phase
+from satellite.logic.openings import Openings
 from satellite.logic.report import timestamp
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import records as rec
-from satellite.model.audio import Instant
+from satellite.model.audio import Instant, seconds_of
 
 ENTITIES_S: Final = (0.2, 1.0)  # what was taken back must be gone by then
 HOUSE_S: Final = 5.0
@@ -70,6 +71,7 @@ class Told:
     echoes: int = 0
     underruns: int = 0
     mic_gaps: int = 0
+    openings: Openings = field(default_factory=Openings)
 
 
 Step = tuple[Presence, tuple[cmd.Command, ...]]
@@ -201,6 +203,9 @@ def _pulse(
         echoes=told.echoes,
         underruns=told.underruns,
         mic_gaps=told.mic_gaps,
+        gate_opened=told.openings.opened,
+        gate_refused=told.openings.refused,
+        sent_in_vain_s=round(seconds_of(told.openings.vain_bytes), 1),
         version=settings.version,
         ts=timestamp(now.wall),
     )

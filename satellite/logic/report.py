@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import functools
 import operator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, TypedDict
 
+from satellite.logic import openings as openings_
 from satellite.logic import price
+from satellite.logic.openings import Openings
 from satellite.logic.turn import ECHO, PHANTOM, SUPERSEDED, Answer, Call, Turn, spoken_text
+from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import Instant, seconds_of
@@ -42,6 +45,7 @@ class Counted:
     seq: int = 0
     sent_bytes: int = 0
     speech_ms: int = 0
+    openings: Openings = field(default_factory=Openings)
 
     def begin(self, settings: ReportSettings) -> tuple[Counted, str]:
         """Name a new turn."""
@@ -52,9 +56,11 @@ class Counted:
         """Count speech."""
         return replace(self, speech_ms=self.speech_ms + speech_ms)
 
-    def sent(self, pcm_bytes: int) -> Counted:
+    def sent(self, sound: cmd.AppendAudio, now: float) -> Counted:
         """Count sound that went to the server."""
-        return replace(self, sent_bytes=self.sent_bytes + pcm_bytes)
+        size = len(sound.pcm)
+        openings = openings_.sent(self.openings, size, sound.at, sound.speech_ms, now)
+        return replace(self, sent_bytes=self.sent_bytes + size, openings=openings)
 
 
 PARTIAL_S: Final = 0.2  # five a second are as fast as anybody reads
@@ -101,7 +107,8 @@ def tell(
     if turn.is_over:
         counted, envelope = _envelope(counted, turn, now, settings)
         records.append(_turn(counted, turn, envelope, settings))
-        counted = replace(counted, sent_bytes=0, speech_ms=0)
+        openings = openings_.told(counted.openings)
+        counted = replace(counted, sent_bytes=0, speech_ms=0, openings=openings)
     return counted, turn, tuple(records)
 
 
@@ -224,6 +231,8 @@ def _turn(
         tools=turn.tools,
         speech_s=counted.speech_ms / 1000,
         sent_s=round(seconds_of(counted.sent_bytes), 3),
+        sent_in_vain_s=round(counted.openings.untold_s, 3),
+        opened=_opened(counted, turn),
         speech_end_to_stop_ms=_since_speech(turn, turn.stopped_at),
         speech_end_to_transcript_ms=_since_speech(turn, turn.transcript_at),
         speech_end_to_audio_ms=_since_speech(turn, spoken),
@@ -231,6 +240,24 @@ def _turn(
         cost_usd=round(bill.usd, 6) if bill is not None else None,
         cost_exact=bill is None or bill.exact,
         reason=_reason(turn),
+    )
+
+
+def _opened(counted: Counted, turn: Turn) -> rec.Opened | None:
+    opening = openings_.of(counted.openings, turn.opening)
+    if opening is None:
+        return None
+    certainty, above_db = opening.certainty, opening.above_db
+    return rec.Opened(
+        cause=opening.why,
+        wake_word=opening.word,
+        certainty=None if certainty is None else round(certainty, 2),
+        above_db=None if above_db is None else round(above_db, 1),
+        agreed=turn.agreed,
+        agreed_ms=turn.agreed_ms,
+        starts_ms=turn.starts_ms,
+        sent_s=round(opening.sent_s, 3),
+        silence_s=round(max(0.0, opening.sent_s - opening.speech_ms / 1000), 3),
     )
 
 

@@ -377,6 +377,7 @@ def _show(
         state.talk.aloud.echoes,
         state.talk.underruns,
         health.mic.gaps,
+        state.talk.counted.openings,
     )
     presence, more = presence_.tell(state.presence, event, told, state.link, now, settings.presence)
     if isinstance(event, ev.BusUp):  # it has the state

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
 
 from satellite.logic import clock, echo, report
+from satellite.logic import openings as openings_
+from satellite.logic.openings import Openings
 from satellite.logic.turn import Answer, Turn, abandon, speaker_deadline
 from satellite.model import commands as cmd
 from satellite.model import events as ev
@@ -167,7 +169,7 @@ def note_sent(talk: Talk, orders: tuple[cmd.Command, ...], now: float) -> Talk:
             talk = replace(
                 talk,
                 unclaimed=_unclaimed(talk, order, now),
-                counted=talk.counted.sent(size),
+                counted=talk.counted.sent(order, now),
                 clock=clock.sent(talk.clock, size, order.at, order.speech_ms, now),
                 sent_at=now,
             )
@@ -175,6 +177,9 @@ def note_sent(talk: Talk, orders: tuple[cmd.Command, ...], now: float) -> Talk:
             talk = replace(talk, unclaimed=())
             waiting = [t for t in talk.turns if t.awaiting and t.commit_at is None]
             talk = put(talk, replace(waiting[0], commit_at=now)) if waiting else talk
+        elif isinstance(order, cmd.OpenGate) and order.on:
+            known = talk.counted.openings
+            talk = put_openings(talk, replace(known, follows_up=order.follow_up))
     return talk
 
 
@@ -194,6 +199,33 @@ def begin(talk: Talk, item_id: str | None, now: float, settings: TalkSettings) -
     counted, turn_id = talk.counted.begin(settings.report)
     turn = Turn(turn_id, item_id, now, answers=settings.session.answers)
     return replace(talk, counted=counted, turns=(*talk.turns, turn)), turn
+
+
+def put_openings(talk: Talk, openings: Openings) -> Talk:
+    """Put what is known of the gate's openings in the place of what was."""
+    return replace(talk, counted=replace(talk.counted, openings=openings))
+
+
+def claims(talk: Talk) -> int | None:
+    """The opening of the sentence that the server means when it hears one: see Sentence."""
+    openings = talk.counted.openings
+    waited = next((sentence.at for sentence in talk.unclaimed if sentence.waited), None)
+    known = openings.newest if waited is None else openings_.at_time(openings, waited)
+    return None if known is None else known.number
+
+
+def opened_by(
+    talk: Talk, turn: Turn, number: int | None, now: float, *, agreed: bool
+) -> tuple[Talk, Turn]:
+    """Note for which opening of the gate a turn began; ``agreed``: the server took it for speech.
+
+    Where we end the turns it has no say: our commit stands for its word.
+    """
+    if number is None:
+        return talk, turn
+    believed = agreed or turn.awaiting
+    taken = openings_.take(talk.counted.openings, number, now, agreed=believed)
+    return put_openings(talk, taken), replace(turn, opening=number, agreed=agreed)
 
 
 def put(talk: Talk, turn: Turn) -> Talk:

@@ -108,6 +108,10 @@ class Turn:
     wanted: str = field(default="", repr=False)  # what is to be said, word for word
     volume: int | None = None  # percent, for its voice alone
     utterance: int | None = None  # of our own, where we end the turns
+    opening: int | None = None  # the utterance for which the gate opened
+    agreed: bool = False  # the server took that for speech
+    agreed_ms: int | None = None  # from the opening until it said so
+    starts_ms: int | None = None  # from the opening to the beginning of its item
     awaiting: bool = False  # we have committed it; the server has not named it yet
     commit_at: float | None = None  # when our commit went to the server
     said_from: float | None = None  # when its sound began, where the server does not tell

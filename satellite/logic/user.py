@@ -10,17 +10,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from satellite.logic import clock, echo, overdue
+from satellite.logic import clock, echo, openings, overdue
 from satellite.logic.phantom import doubt
 from satellite.logic.talk import (
     Step,
     Talk,
     TalkSettings,
     begin,
+    claims,
     interrupt,
     is_past,
     open_turn,
+    opened_by,
     put,
+    put_openings,
     silenced,
     turn_of,
 )
@@ -38,11 +41,12 @@ SURE_S: Final = 3.0  # so much sound tells the speed of a microphone
 MIC_SPEEDS: Final = (0.85, 1.18)  # the nearest wrong ones are 0.67 and 1.5
 
 
-def on_gate_opened(talk: Talk, now: float, settings: TalkSettings) -> Step:
+def on_gate_opened(talk: Talk, event: ev.GateOpened, now: float, settings: TalkSettings) -> Step:
     """Where we end the turns, the user's first word is what interrupts."""
     utterances = talk.utterances + 1
     talk = replace(talk, gate_open=True, discarding=False, utterances=utterances, opened_at=None)
     talk = replace(talk, uncommitted_ms=0, onset_at=now, severed=False)
+    talk = put_openings(talk, openings.opened(talk.counted.openings, utterances, event, now))
     return interrupt(talk, now, cancel=True) if settings.session.manual else (talk, ())
 
 
@@ -105,6 +109,7 @@ def on_cut_off(talk: Talk, why: str, now: float, settings: TalkSettings) -> Step
         return talk, ()
     if said:
         talk, turn = begin(talk, None, now, settings)
+        talk, turn = opened_by(talk, turn, talk.utterances, now, agreed=False)
         talk = put(talk, replace(turn, ended=True, unanswered=why))
     return talk, (cmd.ClearInput(),)
 
@@ -136,6 +141,7 @@ def _end_utterance(talk: Talk, now: float, settings: TalkSettings) -> Step:
         speech_end_at=talk.speech_at,
         said_from=talk.opened_at,
     )
+    talk, turn = opened_by(talk, turn, talk.utterances, now, agreed=False)
     return put(talk, turn), (cmd.CommitInput(),)
 
 
@@ -157,8 +163,26 @@ def on_speech_started(
         if not turn.ended:  # the server has one open turn; it will never end this one
             talk = put(talk, abandon(turn, SUPERSEDED, now))
     talk, orders = interrupt(talk, now, cancel=False)
-    talk, turn = begin(_claimed(talk), said.item_id, now, settings)
+    talk, turn = _begin_heard(talk, said.item_id, now, settings)
+    turn = _compared(talk, turn, said.start_ms, now)
     return put(talk, replace(turn, start_ms=said.start_ms, said_from=talk.opened_at)), orders
+
+
+def _begin_heard(talk: Talk, item_id: str, now: float, settings: TalkSettings) -> tuple[Talk, Turn]:
+    """The server has made an item of what somebody said."""
+    number = claims(talk)
+    talk, turn = begin(_claimed(talk), item_id, now, settings)
+    return opened_by(talk, turn, number, now, agreed=True)
+
+
+def _compared(talk: Talk, turn: Turn, start_ms: int | None, now: float) -> Turn:
+    """Note when the server heard what opened the gate, and from where on."""
+    opening = openings.of(talk.counted.openings, turn.opening)
+    if opening is None:
+        return turn
+    begun = None if start_ms is None else clock.instant(talk.clock, start_ms)
+    starts_ms = None if begun is None else round((begun - opening.at) * 1000)
+    return replace(turn, agreed_ms=round((now - opening.at) * 1000), starts_ms=starts_ms)
 
 
 def _claimed(talk: Talk) -> Talk:
@@ -188,7 +212,7 @@ def on_committed(talk: Talk, item_id: str, now: float, settings: TalkSettings) -
     orders: tuple[cmd.Command, ...] = ()
     if turn is None:  # some servers forget speech_started, some say speech_stopped twice
         talk, orders = interrupt(talk, now, cancel=True)
-        talk, turn = begin(_claimed(talk), item_id, now, settings)
+        talk, turn = _begin_heard(talk, item_id, now, settings)
     if turn.awaiting:
         turn = replace(turn, item_id=item_id, awaiting=False)
     if talk.early is not None and talk.early.item_id == item_id:

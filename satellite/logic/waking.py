@@ -32,8 +32,10 @@ def step(
 ) -> Step:
     """What the capture thread says of the word, and of whoever may be heard because of it."""
     match event:
-        case ev.Woke() if not state.privacy.muted:
-            return _wake(state, now, settings)
+        case ev.Woke(word) if not state.privacy.muted:
+            openings = replace(state.talk.counted.openings, word=word)
+            talk = talk_.put_openings(state.talk, openings)
+            return _wake(replace(state, talk=talk), now, settings)
         case ev.WordAlone() if not state.privacy.muted and not selfloop.rests(state, now):
             return chiming.word_alone(state, now, settings)
         case ev.Armed(False):
@@ -84,4 +86,4 @@ def follow_up(
     wanted = activation == "wake_word" and settings.follow_up_s > 0
     if not wanted or turn is None or turn.source != "voice":
         return ()
-    return (cmd.OpenGate(True, settings.follow_up_s),)
+    return (cmd.OpenGate(True, settings.follow_up_s, follow_up=True),)

@@ -183,11 +183,12 @@ class OpenGate:
     """Hear what is said now, whatever the activation; or stop to.
 
     ``for_s``: so long speech may take to begin. Sound that is not speech is never sent. To stop
-    makes a turn of what was said until then.
+    makes a turn of what was said until then. ``follow_up``: nobody asked, but had an answer.
     """
 
     on: bool
     for_s: float = 10.0
+    follow_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,30 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     output_audio: int
 
 
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """Why the gate opened for what was said, and whether the server heard speech there too."""
+
+    cause: Literal["speech", "wake_word", "asked", "follow_up"]
+    """asked: over MQTT or by a button; follow_up: within the time after an answer in which nobody
+    has to ask."""
+    wake_word: str | None = None
+    """The one that was heard."""
+    certainty: float | None = None
+    """0 to 1, of the network; null where there is none, or where it was not asked."""
+    above_db: float | None = None
+    """How much louder it was than the room; null where the room was not known yet."""
+    agreed: bool
+    """True where the server made a user item of it by itself."""
+    agreed_ms: int | None = None
+    """From the opening until the server said that it hears speech: connecting included."""
+    starts_ms: int | None = None
+    """Where the server's item begins, its padding included; below 0 is before the opening."""
+    sent_s: float
+    """Seconds of sound sent for this opening until now. It may hold more than one turn."""
+    silence_s: float
+    """Of these, what was not judged speech: pre-roll, pauses and tail."""
+
+
 class TurnRecord(Envelope, frozen=True, kw_only=True):
     """One turn, whole, when nothing more of it can come."""
 
@@ -142,6 +166,11 @@ class TurnRecord(Envelope, frozen=True, kw_only=True):
     """Seconds judged to be speech since the turn before."""
     sent_s: float = 0.0
     """Seconds of sound sent to the server since the turn before, pre-roll and tail included."""
+    sent_in_vain_s: float = 0.0
+    """Seconds of sound that turned out, since the turn before, to be no speech to the server. They
+    are in ``sent_s``, of this turn or of the one before."""
+    opened: Opened | None = None
+    """Null where nobody spoke: ask, say, and an item that the server made out of silence."""
     speech_end_to_stop_ms: int | None = None
     """From the last local speech to the server's end of turn, its silence wait included."""
     speech_end_to_transcript_ms: int | None = None
@@ -226,6 +255,12 @@ class Diagnostics(Record, frozen=True, kw_only=True):
     """How often an answer had to wait for the server in its middle, since the start."""
     mic_gaps: int
     """How often the machine stood still, and what was said then is lost, since the start."""
+    gate_opened: int
+    """How often something was taken for speech, since the start."""
+    gate_refused: int
+    """Of these, how often the server did not agree, and no turn came of it."""
+    sent_in_vain_s: float
+    """Seconds of sound sent for those."""
     version: str
     ts: str
 

@@ -42,6 +42,7 @@ RECORDS: list[rec.Record] = [
         transcript="hi",
         response="hello",
         tokens=rec.Tokens(input=1, output=2, cached=0, input_audio=1, output_audio=2),
+        opened=rec.Opened(cause="wake_word", wake_word="alexa", agreed=True, sent_s=1, silence_s=0),
     ),
     rec.Partial(turn_id="b-t1", item_id="u1", device_id="kitchen", text="turn", ts=TS),
     rec.Settings(
@@ -80,6 +81,9 @@ RECORDS: list[rec.Record] = [
         echoes=0,
         underruns=0,
         mic_gaps=0,
+        gate_opened=9,
+        gate_refused=2,
+        sent_in_vain_s=3.1,
         version="0.1.0",
         ts=TS,
     ),

@@ -11,6 +11,7 @@ from world import Faults, World
 
 from satellite.logic import pausing, user
 from satellite.logic.talk import interrupt
+from satellite.model import events as ev
 from satellite.model import records as rec
 
 COUGH_S = 0.08  # opens the gate, and is less than the server takes for speech
@@ -146,8 +147,8 @@ def never_flush(patch: pytest.MonkeyPatch) -> None:
 def a_cough_ends_the_answer(patch: pytest.MonkeyPatch) -> None:
     original = user.on_gate_opened
 
-    def opened(talk: object, now: float, settings: object) -> object:
-        talk, _ = original(talk, now, settings)  # type: ignore[arg-type]
+    def opened(talk: object, event: ev.GateOpened, now: float, settings: object) -> object:
+        talk, _ = original(talk, event, now, settings)  # type: ignore[arg-type]
         return interrupt(talk, now, cancel=True)
 
     patch.setattr(user, "on_gate_opened", opened)

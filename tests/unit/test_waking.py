@@ -134,7 +134,9 @@ def test_after_an_answer_one_may_go_on_without_the_word(half_duplex: bool) -> No
     stage.speak()
     stage.server(ev.UserTranscript("u1", "Hi."))
     assert not only(stage.answer(), cmd.OpenGate)
-    assert only(stage.tell(ev.PlayoutDrained("r1")), cmd.OpenGate) == [cmd.OpenGate(True, 8.0)]
+    assert only(stage.tell(ev.PlayoutDrained("r1")), cmd.OpenGate) == [
+        cmd.OpenGate(True, 8.0, follow_up=True)
+    ]
 
 
 @pytest.mark.parametrize("activation", ["open_mic", "push_to_talk"])
