@@ -82,6 +82,12 @@ def unsent(config: Config) -> frozenset[str]:
     return frozenset(key for name in _left_alone(config) for key in _KEYS_OF[name])
 
 
+def idle(config: Config) -> frozenset[str]:
+    """The keys whose default is not ours to say: those, and the model that a secret has."""
+    secret = config.realtime.client_secret.used and "realtime.model" not in config.marks
+    return unsent(config) | ({"realtime.model"} if secret else set())
+
+
 def _left_alone(config: Config) -> frozenset[str]:
     """What was not written, where a client secret or a provider knows better than our defaults."""
     unwritten = {

@@ -17,7 +17,7 @@ from typing import Final
 from satellite import __version__
 from satellite.errors import ConfigError, RecordingError, SatelliteError, TakenError
 
-COMMANDS: Final = ("run", "demo", "serve", "check", "devices", "tune", "remove")
+COMMANDS: Final = ("run", "demo", "serve", "check", "config", "devices", "tune", "remove")
 EX_USAGE: Final = 2
 EX_SOFTWARE: Final = 70
 EX_TEMPFAIL: Final = 75

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from satellite.config.loader import load, load_secrets, warnings
-from satellite.config.nodes import MAX_BYTES
+from satellite.config.nodes import MAX_BYTES, Mapping, Node, UnreadableError, parse
 from satellite.config.schema import Config
 from satellite.config.tags import SECRETS_FILE
 from satellite.errors import ConfigError
@@ -52,6 +52,21 @@ def read_config(path: Path, today: date, warn: Callable[[str], None] = log.warni
     for sentence in warnings(config, source=path.name, today=today):
         warn(sentence)
     return config
+
+
+def written(path: Path) -> tuple[Node | None, dict[str, int]]:
+    """Return what the file ``path`` holds, and the line of each name in the secrets beside it.
+
+    Both were read before without a problem. A file that was changed since may raise ConfigError.
+    """
+    secrets = path.absolute().parent / SECRETS_FILE
+    try:
+        root = parse(_read(path, path.name, ""))
+        beside = parse(_read(secrets, secrets.name, "")) if secrets.exists() else None
+    except UnreadableError as error:
+        raise ConfigError([f"{path.name}: has changed just now, and {error.sentence}"]) from None
+    pairs = beside.pairs if isinstance(beside, Mapping) else ()
+    return root, {name.text: name.mark.line for name, _ in pairs}
 
 
 def look(use: Literal["read", "write", "folder"], path: str) -> str | None:

@@ -5,7 +5,6 @@ Write the file anew with: python -m satellite.config.example > config.example.ya
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, is_dataclass
@@ -14,6 +13,7 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from satellite.config.schema import Config
 from satellite.config.setting import Setting, keys_of
+from satellite.config.spelling import spelled
 from satellite.config.values import one_of, range_of
 
 _WIDTH: Final = 96
@@ -84,19 +84,7 @@ def _line(entry: Field[Any], about: Setting) -> str:
     if about.keep_as:
         return f"#{entry.name}: !secret {about.keep_as}"
     assert entry.default is not MISSING
-    return f"#{entry.name}: {_written(entry.default)}"
-
-
-def _written(value: Any) -> str:
-    """Return ``value`` as YAML. Words stay bare; JSON writes everything else as YAML does."""
-    if isinstance(value, tuple):
-        return f"[{', '.join(_written(item) for item in value)}]"
-    if (
-        isinstance(value, str)
-        and value.replace("_", "").replace("-", "").replace(".", "").isalnum()
-    ):
-        return value
-    return json.dumps(value)
+    return f"#{entry.name}: {spelled(entry.default)}"
 
 
 if __name__ == "__main__":
