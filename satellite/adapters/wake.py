@@ -56,13 +56,18 @@ class WakeWords:
 
     def hear(self, frame: bytes) -> str | None:
         """See the port. All start anew with each word that one noticed."""
-        best, sure = None, 0.0
+        sure = self.certainties(frame)
+        noticed = [name for name, cutoff in self._cutoffs.items() if sure[name] > cutoff]
+        if not noticed:
+            return None
+        for network in self._networks.values():
+            network.reset()  # 0.2 ms; what it remembers of the word would notice it again
+        return max(noticed, key=lambda name: sure[name])
+
+    def certainties(self, frame: bytes) -> dict[str, float]:
+        """How sure each network is by this frame that its word has just been said: 0 to 1."""
+        sure = dict.fromkeys(self._networks, 0.0)
         for features in self._features.process_streaming(self._convert(frame)):
             for name, network in self._networks.items():
-                certainty = network.process_streaming_prob(features) or 0.0
-                if certainty > self._cutoffs[name] and certainty > sure:
-                    best, sure = name, certainty
-        if best is not None:
-            for network in self._networks.values():
-                network.reset()  # 0.2 ms; what it remembers of the word would notice it again
-        return best
+                sure[name] = max(sure[name], network.process_streaming_prob(features) or 0.0)
+        return sure
