@@ -17,6 +17,7 @@ from satellite.errors import SetupError
 from satellite.inbox import Post
 from satellite.logic.gate import Change, Gate
 from satellite.logic.signal import SignalWatch
+from satellite.logic.stuck import NoiseWatch
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import FRAME_BYTES, FRAME_MS, frames
@@ -44,13 +45,15 @@ class Ears:
 
 class Hearing:
     """Owns ``gate``. One thread calls everything. ``post`` gets GateOpened, Heard, GateClosed,
-    Armed, Woke, WordAlone and MicSignal."""
+    Armed, Woke, WordAlone, MicSignal, RoomNoise and NetworkFailed."""
 
     def __init__(self, ears: Ears, wanted: cmd.SetEars, gate: Gate, post: Post) -> None:
         self._ears = ears
         self._gate = gate
         self._post = post
         self._signals = SignalWatch()
+        self._noise = NoiseWatch()
+        self._network = ears.network
         self._waker: Waker | None = None
         self._set_ears(wanted)
         self._said_armed = False
@@ -69,6 +72,7 @@ class Hearing:
         """The microphone delivers; nothing is held against it yet."""
         self._signals.begin()
         self._attention.begin()
+        self._note_noise(changed=self._noise.begin())
         if self._ears.own_voice is not None:
             self._ears.own_voice.forget()
 
@@ -132,7 +136,7 @@ class Hearing:
         if wanted.activation == "wake_word" and self._waker is None:
             self._waker = self._ears.waker()
         judge = self._ears.judge(wanted.aggressiveness)
-        self._attention = Attention(judge, self._ears.network, wanted.aggressiveness)
+        self._attention = Attention(judge, self._network, wanted.aggressiveness)
         self._gate.activate(wanted.activation)
 
     def _gate_block(self, block: bytes, end_at: float) -> None:
@@ -144,7 +148,7 @@ class Hearing:
             frame_at = end_at - (len(block) - start - FRAME_BYTES) / FRAME_BYTES * FRAME_MS / 1000
             frame, somebody = self._without_own_voice(frame, frame_at)
             self._wake(frame)
-            judged = NOT_HEARD if self._gate.shut else self._attention.hear(frame)
+            judged = NOT_HEARD if self._gate.shut else self._judged(frame)
             passed = self._gate.step(frame, self._is_speech(judged) and somebody)
             if passed.change is Change.OPENED:
                 self._post(self._opened(judged))
@@ -159,6 +163,21 @@ class Hearing:
                 pieces, speech_ms = [], 0
                 self._post(ev.GateClosed(too_long=passed.change is Change.CUT))
         self._hand_on(pieces, speech_ms, speech_at)
+
+    def _judged(self, frame: bytes) -> Judged:
+        """Judge a frame, and notice what keeps anybody from being heard."""
+        judged = self._attention.hear(frame)
+        noise = self._noise
+        self._note_noise(changed=noise.begin() if self._gate.is_open else noise.hear(judged))
+        failed = self._attention.failed
+        if failed is not None and self._network is not None:
+            self._network = None
+            self._post(ev.NetworkFailed(failed))
+        return judged
+
+    def _note_noise(self, *, changed: bool) -> None:
+        if changed:
+            self._post(ev.RoomNoise(self._noise.dbfs))
 
     def _is_speech(self, judged: Judged) -> bool:
         """Whoever speaks against an answer must not wait for the network, and is known to be

@@ -115,6 +115,11 @@ class Cascade:
         self._speaks = certainty >= self.sure - (RELEASE if self._speaks else 0.0)
         self.judged = self.judged._replace(speech=self._speaks, certainty=certainty)
 
+    def do_without(self) -> None:
+        """There is no network any more."""
+        self.sure, self._certainty, self._speaks = None, None, False
+        self.judged = self.judged._replace(speech=False, certainty=None)
+
     def forget(self) -> None:
         """Sound was lost, or must not be heard. What is known of the room stays."""
         self._before.clear()

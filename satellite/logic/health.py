@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from satellite.errors import Why
-from satellite.logic import budget, echo, microphone
+from satellite.logic import budget, echo, microphone, stuck
 from satellite.logic.clock import wrong_rate
 from satellite.logic.link import Link, Phase
 from satellite.logic.microphone import FRAME_AGE_S, Mic
@@ -34,13 +34,14 @@ class Health:
     speaker_hangs: bool = False  # a call into the sound system does not return
     bus_down: ev.BusDown | None = None
     outbox: ev.OutboxNoted = field(default_factory=ev.OutboxNoted)
+    room: stuck.Room = field(default_factory=stuck.Room)
     armed: bool = False  # somebody asked to be heard, and the gate waits for speech
     faults: tuple[tuple[str, float], ...] = ()  # codes, and when a fault was published of each
     shown: rec.State | None = None
 
 
-def note(health: Health, event: ev.Event, now: Instant) -> Health:
-    """Remember what a thread said about its device."""
+def note(health: Health, event: ev.Event, now: Instant, talk: Talk) -> Health:
+    """Remember what a thread said about its device; ``talk`` is as it was until now."""
     match event:
         case ev.MicReady() | ev.MicSignal() | ev.MicGap() | ev.RecordingEnded():
             return replace(health, mic=microphone.note(health.mic, event, now.mono))
@@ -54,21 +55,29 @@ def note(health: Health, event: ev.Event, now: Instant) -> Health:
             return replace(health, bus_down=event)
         case ev.OutboxNoted():
             return replace(health, outbox=event)
-        case ev.SpeakerReady():
-            return replace(health, speaker_lost=None)
-        case ev.SpeakerLost():
-            return replace(health, speaker_lost=event)
+        case ev.SpeakerReady() | ev.SpeakerLost():
+            lost = event if isinstance(event, ev.SpeakerLost) else None
+            return replace(health, speaker_lost=lost)
+        case ev.RoomNoise() | ev.NetworkFailed():
+            return replace(health, room=stuck.note(health.room, event))
         case ev.Tick():
-            return _look(health, event, now.mono)
+            return _look(health, event, now.mono, talk)
         case _:
             return health
 
 
-def _look(health: Health, tick: ev.Tick, now: float) -> Health:
-    """Take the evidence of both devices."""
+def _dictates(talk: Talk) -> bool:
+    """Somebody speaks to a session that only writes down: that may take an hour."""
+    return any(not turn.ended and not turn.answers for turn in talk.turns)
+
+
+def _look(health: Health, tick: ev.Tick, now: float, talk: Talk) -> Health:
+    """Take the evidence of both devices, and of the gate."""
     mic, since = microphone.note(health.mic, tick, now), tick.in_speaker_since
     hangs = since is not None and now - since >= FRAME_AGE_S and mic.is_awake
-    return replace(health, mic=mic, speaker_hangs=hangs)
+    gate = stuck.look(health.room.gate, now, is_open=talk.gate_open and not _dictates(talk))
+    room = replace(health.room, gate=gate)
+    return replace(health, mic=mic, speaker_hangs=hangs, room=room)
 
 
 def show(
@@ -157,6 +166,7 @@ def _speaks(talk: Talk) -> bool:
 
 def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
     found = microphone.problems(health.mic)
+    found += stuck.problems(health.room) if health.mic.heard else []
     found += _speaker(health)
     if link.refusal is not None and link.phase is not Phase.READY:
         slowly = link.refusal.again is Again.SLOWLY and link.refusal.code != budget.SPENT

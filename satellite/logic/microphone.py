@@ -27,7 +27,7 @@ FAILURES_S: Final = 60.0  # within so long
 Problem = tuple[str, str, str]  # code, what was found, what to do
 
 _TRIES: Final = "the satellite goes on trying"
-_LISTEN: Final = "`satellite devices --listen` shows how loud it is"
+LISTEN: Final = "`satellite devices --listen` shows how loud it is"
 
 _HELP: Final[Mapping[Why, str]] = {  # of any device but one that is not there
     "stalled": "unplug it and plug it in again, or look at the sound server",
@@ -38,7 +38,7 @@ SIGNALS: Final[Mapping[ev.Signal, Problem]] = {
     "silent": (
         "mic_silent",
         "the microphone delivers exact zeros, which no room does",
-        f"look for a mute switch on it, and for its capture switch in alsamixer; {_LISTEN}",
+        f"look for a mute switch on it, and for its capture switch in alsamixer; {LISTEN}",
     ),
     "stuck": (
         "mic_stuck",
@@ -48,12 +48,12 @@ SIGNALS: Final[Mapping[ev.Signal, Problem]] = {
     "clipping": (
         "mic_clipping",
         "the microphone is too loud: more than 5 % of its samples are at the end of its range",
-        f"lower its gain in alsamixer, or move away from it; {_LISTEN}",
+        f"lower its gain in alsamixer, or move away from it; {LISTEN}",
     ),
     "faint": (
         "mic_suspect",
         "the microphone has delivered next to nothing for a minute",
-        f"look for a mute switch on it, or raise its gain in alsamixer; {_LISTEN}",
+        f"look for a mute switch on it, or raise its gain in alsamixer; {LISTEN}",
     ),
 }
 

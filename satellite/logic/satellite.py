@@ -119,7 +119,7 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
 
     ``state`` is never changed; ``now`` is the instant at which the event is decided on.
     """
-    health = health_.note(state.health, event, now)
+    health = health_.note(state.health, event, now, state.talk)
     presence = presence_.note(state.presence, event, state.link, now, settings.presence)
     state = replace(state, health=health, presence=presence)
     settings = _of_session(settings, state.link)

@@ -19,10 +19,12 @@ from satellite.model.events.devices import (
     MicLost,
     MicReady,
     MicSignal,
+    NetworkFailed,
     PlayoutDrained,
     PlayoutFlushed,
     PlayoutStarted,
     RecordingEnded,
+    RoomNoise,
     Signal,
     SpeakerLost,
     SpeakerReady,
@@ -74,6 +76,8 @@ Event = (
     | MicReady
     | MicLost
     | MicSignal
+    | RoomNoise
+    | NetworkFailed
     | RecordingEnded
     | MicClosed
     | MicGap
@@ -126,6 +130,7 @@ __all__ = [
     "MicReady",
     "MicSignal",
     "Misasked",
+    "NetworkFailed",
     "OutboxNoted",
     "PlayoutDrained",
     "PlayoutFlushed",
@@ -134,6 +139,7 @@ __all__ = [
     "RecordingEnded",
     "ResponseCreated",
     "ResponseDone",
+    "RoomNoise",
     "ServerError",
     "ServerEvent",
     "SessionCreated",

@@ -69,6 +69,23 @@ class MicSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomNoise:
+    """The room is so loud, without a pause, that nobody can be heard; or, None, no longer is.
+
+    ``dbfs``: its peaks below those of the loudest sound there can be.
+    """
+
+    dbfs: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFailed:
+    """What confirms speech was put aside until the next start; ``why`` in a sentence."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class MicGap:
     """So many seconds of sound were lost, or came too late and were dropped."""
 
