@@ -6,13 +6,13 @@ only if the same sound comes through the gate better with it than without, and n
 Rule 1, the words: what the most attentive ears take for speech for longer than BLIP_MS, and once
 with a certainty of CERTAIN; without a network, what is OVER_ROOM_DB louder than the room. A pause
 of at most SENTENCE_MS is inside a sentence.
-Rule 2, better: of the words no frame more is lost, other sounds open the gate no more often, no
-more sentences are cut; and one of the three is less, or less is sent. More is sent only for these.
-Where all are the same, who lets the network rest is better.
+Rule 2, better: of the words no frame more is lost, no more sentences are cut, and other sounds open
+the gate no more often, unless less is sent; and one of the four is less. More is sent only for the
+others. Where all are the same, who lets the network rest is better.
 Rule 3, confirm: let the network confirm, where there is one.
 Rule 4, aggressiveness: the value that opens least for other sounds, loses least of the words, or
-sends a tenth less, the nearest of these; or that halves how often the room wakes the network where
-that is more than RESTLESS of the time.
+sends a tenth less, the nearest of these; or, up to the default, that halves how often the room
+wakes the network where that is more than RESTLESS of the time.
 Rule 5, onset_ms: longer than the longest blip that opened the gate, up to LONGEST_ONSET_MS.
 Rule 6, pre_roll_ms: from the first sound of the latest noticed word on, and SPARE_MS more. It comes
 down only by more than MUCH_MS, and not below LEAST_PRE_ROLL_MS: the next word may be a softer one.
@@ -46,6 +46,8 @@ from satellite.model.ports import Judged
 BLIP_MS: Final = 120  # a yes is longer
 CERTAIN: Final = SURE[3]
 RESTLESS: Final = 0.3
+DEFAULT: Final = 2  # of gate.aggressiveness
+LOSS: Final = frames(100)
 LONGEST_ONSET_MS: Final = 160
 LEAST_PRE_ROLL_MS: Final = 400
 MOST_PRE_ROLL_MS: Final = 7000  # the most that the configuration takes
@@ -71,8 +73,9 @@ class Suggested:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """Frames of words that were not sent, other sounds that opened the gate, cuts in sentences,
-    frames sent; the share of the time in which the room alone wakes the network."""
+    """Frames of words that were not sent (twice, of a word that nobody noticed), other sounds that
+    opened the gate, cuts in sentences, frames sent; the share of the time in which the room alone
+    wakes the network."""
 
     lost: int
     others: int
@@ -82,11 +85,14 @@ class _Result:
 
     def better(self, than: _Result) -> bool:
         """Rule 2."""
-        mine, theirs = (self.lost, self.others, self.cuts), (than.lost, than.others, than.cuts)
-        if any(one > other for one, other in zip(mine, theirs, strict=True)):
+        less = self.sent < than.sent
+        if self.lost > than.lost or self.cuts > than.cuts:
             return False
+        if self.others > than.others:
+            return less
         rests = than.restless > RESTLESS and self.restless <= than.restless / 2
-        return mine != theirs or self.sent < than.sent or (self.sent == than.sent and rests)
+        gains = self.lost < than.lost or self.cuts < than.cuts or self.others < than.others
+        return less or gains or (self.sent == than.sent and rests)
 
 
 def suggest(loud: Sequence[float], hear: Hear, present: Knobs, around: Around) -> Suggested:
@@ -122,19 +128,23 @@ def _words(
     )
     judged = hear(knobs.aggressiveness, knobs.confirm)
     found = account(loud, judged, knobs, around)
-    words = [each for each in found.utterances if _is_word(each, sure=network)]
+    words = [each for each in found.utterances if _is_word(each, network=network)]
     needed: set[int] = set()
     for each in words:
         needed.update(range(each.starts, each.span.onset))
         inside = range(each.span.onset, each.span.last + 1)
-        needed.update(n for n in inside if judged[n].speech)
+        needed.update(n for n in inside if _is_certain(judged[n], network=network))
     return words, needed
 
 
-def _is_word(each: Utterance, *, sure: bool) -> bool:
+def _is_certain(judged: Judged, *, network: bool) -> bool:
+    return (judged.certainty or 0.0) >= CERTAIN if network else judged.speech
+
+
+def _is_word(each: Utterance, *, network: bool) -> bool:
     if each.said_ms <= BLIP_MS:
         return False
-    if sure:
+    if network:
         return (each.certainty or 0.0) >= CERTAIN
     return each.above_db is None or each.above_db >= OVER_ROOM_DB
 
@@ -159,16 +169,18 @@ class _Trial:
 
     def result(self, knobs: Knobs) -> _Result:
         """What rule 2 looks at."""
-        found = self.account(knobs)
-        spans = [each.span for each in found.utterances]
+        heard = self.account(knobs)
+        spans = [each.span for each in heard.utterances]
         sent = {n for span in spans for n in range(span.first, span.end)}
         pieces = [sum(meets(span, word) for span in spans) for word in self.words]
+        met = zip(self.words, pieces, strict=True)
+        unheard = (word.last + 1 - word.onset for word, count in met if not count)
         return _Result(
-            len(self._needed - sent),
+            len(self._needed - sent) + sum(unheard),
             sum(not self.is_word(span) for span in spans),
             sum(each - 1 for each in pieces if each),
             len(sent),
-            found.fires_in_room if knobs.confirm else 0.0,
+            heard.fires_in_room if knobs.confirm else 0.0,
         )
 
     def is_word(self, span: Span) -> bool:
@@ -199,11 +211,11 @@ def _aggressiveness(trial: _Trial, knobs: Knobs) -> Candidates:
         after = trial.result(candidate)
         gain = (
             before.others - after.others,
-            (before.lost - after.lost) // frames(60),
+            (before.lost - after.lost) // LOSS,
             (before.sent - after.sent) * 10 // max(1, before.sent),
         )
         rests = before.restless > RESTLESS and after.restless <= before.restless / 2
-        if max(gain) > 0 or rests:
+        if max(gain) > 0 or (rests and value <= DEFAULT):
             order = [-each for each in gain] + [abs(value - knobs.aggressiveness)]
             tried.append((order, candidate, _why_another(gain, before.restless, after.restless)))
     for _, candidate, reason in sorted(tried, key=lambda each: each[0]):
@@ -215,7 +227,7 @@ def _why_another(gain: tuple[int, int, int], awake: float, calm: float) -> str:
     if others > 0:
         return f"other sounds than words open the gate {_times(others)} less"
     if lost > 0:
-        return f"{lost * 60} ms of words are no longer lost"
+        return f"{lost * LOSS * FRAME_MS} ms of words are no longer lost"
     if sent > 0:
         return f"a {'tenth' if sent == 1 else 'fifth' if sent < 4 else 'half'} less is sent"
     return (

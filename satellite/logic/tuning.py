@@ -6,8 +6,8 @@ the RMS of a frame in dB of full scale.
 Rule 1: the room is what is at least FAR from any speech; where nothing is, the quietest tenth.
 Exact zeros are no room: they lie between recordings.
 Rule 2: a word begins where, going back from the frame that was judged speech, nothing stands out
-from the room any more for longer than CLOSURE. Where that is not found within REACH, the room is
-too loud to tell, and it begins with that frame.
+from the room any more for longer than CLOSURE. Where that is not found within REACH, or the word is
+not CLEAR_DB louder than the room, nobody can tell, and it begins with that frame.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ FAR: Final = frames(200)
 CLOSURE: Final = frames(60)  # a mouth is closed for so long inside a word's first sounds
 REACH: Final = frames(1000)
 OVER_ROOM_DB: Final = 6.0
+CLEAR_DB: Final = 15.0
 OVER_USUAL_DB: Final = 3.0  # over what all but a twentieth of the room is below
 
 _FRAME: Final = b"\0"  # stands for a frame: the gate never looks at sound
@@ -222,9 +223,10 @@ def _utterances(
     after = 0
     for span in spans:
         spoken = _spoken(judged, span)
-        starts = _start(loud, span.onset, after, bar) if rest else span.onset
         sure = [c for n in spoken if (c := judged[n].certainty) is not None]
         above = _power_mean([loud[n] for n in spoken]) - room_db if rest else None
+        clear = above is not None and above >= CLEAR_DB
+        starts = _start(loud, span.onset, after, bar) if clear else span.onset
         yield Utterance(span, starts, max(sure, default=None), above)
         after = span.last + 1
 

@@ -226,7 +226,7 @@ def test_what_is_suggested_is_valid_and_makes_nothing_worse(
         if any(meets(each.span, word) for each in now):
             assert any(meets(each.span, word) for each in then)
     others = [sum(not any(meets(e.span, w) for w in found.words) for e in u) for u in (now, then)]
-    assert others[1] <= others[0]
+    assert others[1] <= others[0] or found.then.sent_ms < found.now.sent_ms
     judged = ears(pattern)(present.aggressiveness, present.confirm)
     for sentence in advise(found, judged, around, "", 50):
         assert sentence == sentence.strip() != ""
@@ -235,7 +235,7 @@ def test_what_is_suggested_is_valid_and_makes_nothing_worse(
         needed - {n for each in u for n in range(each.span.first, each.span.end)}
         for u in (now, then)
     ]
-    assert len(lost[1]) <= len(lost[0]) or "4" in pattern or "6" in pattern
+    assert len(lost[1]) <= len(lost[0])
 
 
 # --- words -------------------------------------------------------------------------------------
