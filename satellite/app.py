@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from satellite import builtin, bus_setup, errors, hearing_setup, house_setup, session_setup
-from satellite.adapters import portaudio, realtime_link, recording
+from satellite.adapters import buttons, portaudio, realtime_link, recording
 from satellite.adapters.resampler import Resampler
 from satellite.adapters.systemd import Notifier
 from satellite.capture import Capture
@@ -30,6 +30,7 @@ from satellite.logic.talk import TalkSettings
 from satellite.model.audio import Instant
 from satellite.model.ports import Sink, Source
 from satellite.playback import Playback
+from satellite.pressing import Pressing
 from satellite.wire import discovery, mqtt
 
 STOP_S: Final = 1.8  # and 2 s with the end of the process; reliability P15
@@ -49,11 +50,14 @@ class App:
     bus: bus_setup.MqttBus
     notifier: Notifier
     base_topic: str
+    button: Pressing | None = None
 
     def run(self) -> int:
         """Start, decide until told to stop, stop. Returns the exit code."""
         self.bus.start()
         self.playback.start()
+        if self.button is not None:
+            self.button.start()
         self.notifier.ready("starting")
         try:
             return self.core.run(self.capture.start)
@@ -64,7 +68,9 @@ class App:
         """Close the ears first, say good-bye last; a device that hangs is left behind."""
         self.notifier.stopping()
         end = time.monotonic() + STOP_S
+        button = () if self.button is None else (("button", self.button.stop),)
         for name, stop in (
+            *button,
             ("microphone", self.capture.stop),
             ("session", self.link.stop),
             ("speaker", self.playback.stop),
@@ -132,7 +138,8 @@ def build(config: Config, notifier: Notifier) -> App:
     )
     settings = _settings(config, endpoint.place)
     core = Core(settings, wire, outside, inbox, kept, bus.begun.last_seq)
-    return App(inbox, core, capture, playback, link, bus, notifier, base_topic)
+    button = _button(config, inbox)
+    return App(inbox, core, capture, playback, link, bus, notifier, base_topic, button)
 
 
 def _settings(config: Config, place: str) -> Settings:
@@ -162,6 +169,7 @@ def _settings(config: Config, place: str) -> Settings:
             drop_phantoms=realtime_.transcription.phantoms == "drop",
             follow_up_s=config.wake_word.follow_up_s,
             chimes=frozenset(config.audio.output.chimes),
+            hold=config.push_to_talk.mode == "hold",
         ),
         asked=AskedSettings(frozenset(config.commands.refuse), config.privacy.remote_unmute),
         chosen=house_setup.chosen(config),
@@ -184,6 +192,13 @@ def _sink(config: Config) -> Sink:
     if given.silent:
         return recording.NullSink()
     return portaudio.SpeakerSink(given.device, Resampler)
+
+
+def _button(config: Config, inbox: Inbox) -> Pressing | None:
+    given = config.push_to_talk
+    if given.device is None:
+        return None
+    return Pressing(buttons.InputButton(given.device, given.code), inbox.post_patiently)
 
 
 def check_recordings(config: Config, source: str) -> None:

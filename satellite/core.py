@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from satellite.inbox import Inbox
-from satellite.logic import openings
+from satellite.logic import openings, pressing
 from satellite.logic import satellite as logic
 from satellite.logic.refusal import HARMLESS
 from satellite.model import commands as cmd
@@ -130,6 +130,8 @@ class Core:
     def _decide(self, event: ev.Event) -> None:
         if isinstance(event, ev.FromServer) and isinstance(event.event, ev.ServerError):
             self._log_error(event.event)
+        if isinstance(event, ev.Pressed) and pressing.is_deaf(self.state):
+            log.info("the button was pressed, but the microphone is muted or missing")
         now, before = self._outside.clock(), self.state.talk.counted.openings
         self.state, orders = logic.step(self.state, event, now, self._settings)
         for opening in openings.given_up(before, self.state.talk.counted.openings):

@@ -99,8 +99,8 @@ class Hearing:
                 self._attention.forget()
             case cmd.OpenGate(False):
                 self._gate.end()
-            case cmd.OpenGate(True, for_s):
-                self._gate.arm(frames(round(for_s * 1000)))
+            case cmd.OpenGate(True, for_s, held=held):
+                self._gate.arm(frames(round(for_s * 1000)), held=held)
             case cmd.SetEars():
                 try:
                     self._set_ears(order)
@@ -181,9 +181,10 @@ class Hearing:
 
     def _is_speech(self, judged: Judged) -> bool:
         """Whoever speaks against an answer must not wait for the network, and is known to be
-        somebody already (docs/decisions/010, 011)."""
+        somebody already (docs/decisions/010, 011); so is whoever holds a button down."""
         own_voice = self._ears.own_voice
-        return judged.fired if own_voice is not None and own_voice.runs else judged.speech
+        known = self._gate.pressed or (own_voice is not None and own_voice.runs)
+        return judged.fired if known else judged.speech
 
     def _opened(self, judged: Judged) -> ev.GateOpened:
         above_db = 20 * math.log10(judged.level / judged.floor) if judged.floor else None

@@ -36,6 +36,7 @@ def given(config: Config, today: date) -> Iterator[Finding]:
     yield from _endings(config.realtime, today)
     yield from _ignored(config)
     yield from _doubtful(config)
+    yield from _button(config)
     yield from _uncounted(config)
 
 
@@ -81,6 +82,17 @@ def _doubtful(config: Config) -> Iterator[Finding]:
         yield Finding(
             ("realtime.dialect",), "is azure's preview, which is not kept up since 2026-04-30"
         )
+
+
+def _button(config: Config) -> Iterator[Finding]:
+    """Who writes no device may mean MQTT; who writes a key may have forgotten the device."""
+    activation, button = config.gate.activation, config.push_to_talk
+    if activation == "push_to_talk" and button.device is None:
+        sentence = "is push_to_talk without push_to_talk.device: only cmd/listen over MQTT opens it"
+        yield Finding(("gate.activation", "push_to_talk.device"), sentence)
+    if activation == "open_mic" and button.device is not None:
+        sentence = "has a button, which only stops answers while gate.activation is open_mic"
+        yield Finding(("push_to_talk.device", "gate.activation"), sentence)
 
 
 def _uncounted(config: Config) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from satellite.config.schema import Audio, Config
 from satellite.config.setting import is_loopback
 from satellite.model.json_schema import unusable
+from satellite.model.keys import code_of
 from satellite.model.session import OUR_TOOLS
 
 SILENCE_MARGIN_MS: Final = 200  # the server's detector decays for up to that long
@@ -35,6 +36,12 @@ def broken(config: Config) -> Iterator[Finding]:
     yield from _gate(config)
     if not config.wake_word.model:
         yield Finding(("wake_word.model",), "names no word; write one or delete the line")
+    if code_of(config.push_to_talk.key) is None:
+        sentence = (
+            f"is {config.push_to_talk.key}, which has no name here; write the number that `evtest`"
+            " or linux/input-event-codes.h has for it, in quotes"
+        )
+        yield Finding(("push_to_talk.key",), sentence)
     yield from _mqtt(config)
     yield from _tools(config)
 

@@ -17,6 +17,7 @@ from satellite.config.nodes import Mark
 from satellite.config.session_keys import Realtime
 from satellite.config.setting import Setting, is_loopback, says, setting
 from satellite.model.commands import Chime
+from satellite.model.keys import code_of
 from satellite.model.requests import Verb
 from satellite.model.session import Activation, Duplex
 
@@ -104,8 +105,8 @@ class Gate:
 
     activation: Activation = setting(
         "open_mic",
-        "What starts a conversation: open_mic is any speech, wake_word a word, push_to_talk an"
-        " order over MQTT.",
+        "What starts a conversation: open_mic is any speech, wake_word a word, push_to_talk a"
+        " button, or an order over MQTT.",
     )
     aggressiveness: int = setting(
         2, "How strict the speech detector is: 3 ignores the most noise.", low=0, high=3
@@ -164,6 +165,35 @@ class WakeWord:
         low=0,
         high=60,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PushToTalk:
+    """A button of this machine; docs/hearing.md shows how to wire one."""
+
+    device: str | None = setting(
+        None,
+        "A button or keyboard, as a path below /dev/input/by-path or by-id; null: none.",
+        pattern="/.+",
+        wording="a whole path, such as /dev/input/by-path/platform-button@11-event",
+    )
+    key: str = setting(
+        "KEY_PROG1",
+        "Its key, by the kernel's name, such as KEY_ENTER, or its number in quotes.",
+        pattern="[A-Za-z0-9_]+",
+        wording="the name of a key, such as KEY_ENTER, or its number in quotes",
+    )
+    mode: Literal["hold", "tap"] = setting(
+        "hold",
+        "hold hears you while it is pressed; tap hears you after it was, until you have spoken.",
+    )
+
+    @property
+    def code(self) -> int:
+        """The kernel's number of the key."""
+        code = code_of(self.key)
+        assert code is not None, "config/rules.py refuses it"
+        return code
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +361,9 @@ class Config:
     )
     wake_word: WakeWord = field(
         default_factory=WakeWord, metadata=says("What you say to be heard, if that is wanted.")
+    )
+    push_to_talk: PushToTalk = field(
+        default_factory=PushToTalk, metadata=says("A button that you press to be heard.")
     )
     realtime: Realtime = field(default_factory=Realtime, metadata=says("Who answers."))
     tools: Tools = field(

@@ -59,6 +59,13 @@ def _play(chime: cmd.Chime, state: State, now: Instant, settings: Settings) -> S
     return replace(state, talk=talk), (*following, cmd.PlayChime(chime))
 
 
+def in_vain(state: State, settings: Settings) -> Step:
+    """Somebody pressed the button, and nobody is heard."""
+    if "failed" not in settings.talk.chimes or is_sounding(state.talk):
+        return state, ()
+    return state, (cmd.PlayChime("failed"),)
+
+
 def _speaks(talk: Talk) -> bool:
     return open_turn(talk) is not None or (talk.gate_open and not talk.discarding)
 

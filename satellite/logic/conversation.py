@@ -30,6 +30,7 @@ from satellite.logic.talk import (
     Step,
     Talk,
     TalkSettings,
+    is_audible,
     is_past,
     is_responding,
     is_sounding,
@@ -148,6 +149,8 @@ def _on_tick(talk: Talk, now: float, settings: TalkSettings) -> Step:
     silence_ms = settings.session.silence_duration_ms
     orders: list[cmd.Command] = [*again]
     for turn in talk.turns:
+        if talk.pressed_at is not None and turn.answer is not None and turn.answer.sounding:
+            continue  # it waits for a person
         newer = any(other.opened_at > turn.opened_at for other in talk.turns)
         busy = speaks or is_responding(talk)
         room = overdue.Room(talk.gate_open, talk.sent_at, silence_ms, busy)
@@ -178,7 +181,8 @@ def steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
     """Order what follows from the state, where it was ordered otherwise."""
     talk, orders = _ask(talk, now, settings)
     held = open_turn(talk) is not None
-    shut = settings.half_duplex and (is_sounding(talk) or now < talk.quiet_at)
+    sounding = is_audible(talk) if talk.pressed_at is not None else is_sounding(talk)
+    shut = settings.half_duplex and (sounding or now < talk.quiet_at)
     owed = any(t.ended for t in talk.turns)
     attends = not settings.half_duplex and is_sounding(talk)
     paused = settings.recording and settings.half_duplex and (owed or shut)

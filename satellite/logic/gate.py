@@ -17,6 +17,10 @@ of whoever falls silent is said once, by Change.ALONE, that the word was all so 
 was said to a shut gate nothing is left to hear when that opens again, and nothing is said.
 Rule 7: an utterance that is ended by order goes on as silence, which is what the server's
 detection waits for; of the room nothing more is sent. Where we end the turns it closes at once.
+Rule 8: people speak before they have pressed, and let go before they have spoken. Whoever asks to
+be heard is sent from EARLY before that on, if it was speech; and whoever lets go of a button is
+heard LAST_WORD longer. As long as it is held, any number of utterances may come; where we end the
+turns, letting go ends them, and no silence does.
 """
 
 from __future__ import annotations
@@ -30,6 +34,8 @@ from satellite.model.audio import FRAME_MS, frames
 from satellite.model.events import Cause
 from satellite.model.session import Activation
 
+EARLY: Final = frames(400)  # 300 ms, and a block that is being read
+LAST_WORD: Final = frames(200)
 WORD_TAIL: Final = frames(300)  # 15 of 16 words that were noticed were over by then
 PAUSE: Final = frames(100)  # rule 6: whoever is silent for so long has stopped speaking
 
@@ -100,12 +106,14 @@ class Gate:
     _deaf: int = 0  # frames in which it may not yet
     _woken: bool = False  # a wake word asked
     _untold: bool = False  # ALONE is still to be said of it
+    pressed: bool = False  # somebody holds a button down
+    _going: int = 0  # frames until one that was let go ends what it began
     _was_held: bool = False  # in this utterance: the server has heard a turn
     _ended: bool = False  # this utterance, by order
 
     def __post_init__(self) -> None:
         reach = max(self.settings.pre_roll, WORD_TAIL)
-        self._recent = deque(maxlen=reach + self.settings.onset)
+        self._recent = deque(maxlen=reach + self.settings.onset + EARLY)
 
     @property
     def armed(self) -> bool:
@@ -140,7 +148,8 @@ class Gate:
 
         Who asked to be heard must ask again.
         """
-        self._armed = 0
+        self._armed = self._going = 0
+        self.pressed = False
         self._close()
         self._drop()
 
@@ -148,25 +157,37 @@ class Gate:
         """Another thing opens the gate from now on; an utterance under way ends as it would."""
         self.activation = activation
         if activation == "open_mic":
-            self._armed, self._woken = 0, False
+            self._armed = self._going = 0
+            self._woken = self.pressed = False
 
-    def arm(self, count: int, *, woken: bool = False) -> None:
-        """Somebody asked to be heard: for ``count`` frames of quiet, speech opens the gate."""
-        if self.activation == "open_mic":
+    def arm(self, count: int, *, woken: bool = False, held: bool = False) -> None:
+        """Somebody asked to be heard: for ``count`` frames of quiet, speech opens the gate.
+
+        ``held``: by a button, and until it is let go (``end``) at the latest.
+        """
+        if self.activation == "open_mic" or (woken and self.pressed):
             return
         self._armed, self._ended = count, False
         self._woken, self._untold = woken, woken and not self.shut
         self._deaf = WORD_TAIL if self._untold else 0
+        self.pressed, self._going = held, 0
 
     def end(self) -> None:
         """Nobody is to be heard any more; what was said until now is an utterance."""
-        self._armed = 0
+        if self.pressed:
+            self.pressed, self._going = False, LAST_WORD
+            return
+        self._armed = self._going = 0
         self._ended = self.is_open
 
     def step(self, frame: bytes, is_speech: bool) -> Passed:
         """Judge one frame and say what it let through."""
         if self.shut:
             return NOTHING
+        if self._going:
+            self._going -= 1
+            if not self._going:
+                self.end()
         if self._ended:
             frame, is_speech = bytes(len(frame)), False
         self._speech_run = self._speech_run + 1 if is_speech else 0
@@ -205,14 +226,21 @@ class Gate:
 
     def _pre_roll(self) -> list[bytes]:
         """What is sent at the opening; behind a wake word at least what came since the notice."""
-        pre_roll = self.settings.pre_roll
-        reach = max(pre_roll, WORD_TAIL) if self._woken else pre_roll
-        return list(self._recent)[-reach - self.settings.onset :]
+        pre_roll, onset = self.settings.pre_roll, self.settings.onset
+        match self.cause:
+            case "speech":
+                count = pre_roll + onset
+            case "wake_word":
+                count = max(pre_roll, WORD_TAIL) + onset
+            case "asked":
+                count = pre_roll + min(self._speech_run, onset + EARLY)
+        return list(self._recent)[-count:]
 
     def _while_open(self, frame: bytes, is_speech: bool) -> Passed:
         self._length += 1
         change = Change.NONE
-        quiet = self._silence_run >= self.settings.hangover and not self.held
+        held = self.held or (self.pressed and self.settings.ends_turns)
+        quiet = self._silence_run >= self.settings.hangover and not held
         if self._length >= self.settings.limit:
             change = Change.CUT
         elif quiet or (self._ended and self.settings.ends_turns):
@@ -224,7 +252,8 @@ class Gate:
 
     def _close(self) -> None:
         """Where it was a turn, somebody has been heard who asked for it."""
-        if self.is_open and (self._was_held or self.settings.ends_turns):
+        was_turn = self._was_held or self.settings.ends_turns
+        if self.is_open and was_turn and not self.pressed:
             self._armed = 0
         self.is_open = self._ended = False
         self._speech_run = 0

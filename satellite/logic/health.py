@@ -31,6 +31,7 @@ class Health:
 
     mic: Mic = field(default_factory=Mic)
     speaker_lost: ev.SpeakerLost | None = None
+    button_lost: ev.ButtonLost | None = None
     speaker_hangs: bool = False  # a call into the sound system does not return
     bus_down: ev.BusDown | None = None
     outbox: ev.OutboxNoted = field(default_factory=ev.OutboxNoted)
@@ -55,13 +56,23 @@ def note(health: Health, event: ev.Event, now: Instant, talk: Talk) -> Health:
             return replace(health, bus_down=event)
         case ev.OutboxNoted():
             return replace(health, outbox=event)
+        case ev.Tick():
+            return _look(health, event, now.mono, talk)
+        case _:
+            return _note_other(health, event)
+
+
+def _note_other(health: Health, event: ev.Event) -> Health:
+    """The speaker, the button, and what is known of the room."""
+    match event:
         case ev.SpeakerReady() | ev.SpeakerLost():
             lost = event if isinstance(event, ev.SpeakerLost) else None
             return replace(health, speaker_lost=lost)
+        case ev.ButtonReady() | ev.ButtonLost():
+            gone = event if isinstance(event, ev.ButtonLost) else None
+            return replace(health, button_lost=gone)
         case ev.RoomNoise() | ev.NetworkFailed():
             return replace(health, room=stuck.note(health.room, event))
-        case ev.Tick():
-            return _look(health, event, now.mono, talk)
         case _:
             return health
 
@@ -168,6 +179,11 @@ def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
     found = microphone.problems(health.mic)
     found += stuck.problems(health.room) if health.mic.heard else []
     found += _speaker(health)
+    if health.button_lost is not None:
+        lost = health.button_lost
+        instead = "or change push_to_talk.device or push_to_talk.key"
+        code, fix = microphone.lost("button", lost.why, instead, "it is tried again every 8 s")
+        found.append((code, lost.detail, fix))
     if link.refusal is not None and link.phase is not Phase.READY:
         slowly = link.refusal.again is Again.SLOWLY and link.refusal.code != budget.SPENT
         fix = link.refusal.fix + ("; tried again every 15 minutes" if slowly else "")

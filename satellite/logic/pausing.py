@@ -7,6 +7,7 @@ the gate closes without that, or DECIDE_S are over, playing goes on with the nex
 costs a pause, not the answer.
 Rule 3: a room that is never quiet does not silence us: in vain we pause MOST_VAIN_S in all, from
 the first sound of an answer until nothing is left to play.
+Rule 4: while somebody holds a button down to be heard, everything waits.
 
 Nothing of this is remembered as an intention: ``waits`` follows from the state, and ends by time.
 """
@@ -26,7 +27,9 @@ MOST_VAIN_S: Final = 6.0  # three such waits, or eight coughs
 
 
 def waits(talk: Talk, now: float, settings: TalkSettings) -> bool:
-    """True while the speaker is to be paused for whoever has just begun to speak."""
+    """True while the speaker is to be paused for whoever has just begun to speak, or is to."""
+    if talk.pressed_at is not None:
+        return _plays(talk)
     if settings.half_duplex or settings.session.manual or talk.onset_at is None:
         return False
     if echo.rests(talk.aloud, now):  # nobody is heard
@@ -71,7 +74,7 @@ def _delayed(turn: Turn, answer: Answer, since: float, now: float) -> Turn:
 
 def deadline(talk: Talk) -> float | None:
     """When a pause ends by itself."""
-    if talk.hushed_at is None or talk.onset_at is None:
+    if talk.hushed_at is None or talk.onset_at is None or talk.pressed_at is not None:
         return None
     return talk.onset_at + DECIDE_S
 

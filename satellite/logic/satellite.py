@@ -30,6 +30,7 @@ from satellite.logic import (
     microphone,
     muting,
     pausing,
+    pressing,
     rotation,
     selfloop,
     speech,
@@ -134,6 +135,8 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
             after, orders = _hear(state, event, now, settings)
         case ev.Woke() | ev.WordAlone() | ev.Armed():
             after, orders = waking.step(state, event, now, settings)
+        case ev.Pressed() | ev.Released():
+            after, orders = pressing.step(state, event, now, settings)
         case ev.Asked() | ev.Misasked() | ev.UnmuteRequested() | ev.ChangeRequested():
             after, orders = _heed(state, event, now, settings)
         case _:
@@ -144,7 +147,8 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
     orders = (*orders, *may_speak)
     settle = partial(doing.settle, event=event)
     after = _note_sent(after, orders, now)
-    for follow in (budget.hold, selfloop.hold, _rotate, _give_up_stale, _hush, _speak, settle):
+    after_all = (pressing.expire, _rotate, _give_up_stale, _hush, _speak, settle)
+    for follow in (budget.hold, selfloop.hold, *after_all):
         after, more = follow(after, now, settings)
         after, orders = _note_sent(after, more, now), (*orders, *more)
     after, chime = chiming.failed(after, orders, now, settings)
@@ -167,6 +171,7 @@ def deadline(state: State) -> float | None:
         doing.deadline(state),
         state.talk.quiet_at if quiet else None,
         pausing.deadline(state.talk),
+        pressing.deadline(state),
         selfloop.deadline(state),
         presence_.deadline(state.presence),
         state.health.mic.deadline,

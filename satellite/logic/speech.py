@@ -184,7 +184,7 @@ def advance(talk: Talk, now: float, settings: TalkSettings) -> Step:
 
 
 def _is_occupied(talk: Talk, now: float, settings: TalkSettings) -> bool:
-    if open_turn(talk) is not None:
+    if open_turn(talk) is not None or talk.pressed_at is not None:
         return True
     if talk.unclaimed and now - talk.sent_at < LISTEN_S:
         return True

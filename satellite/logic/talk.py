@@ -47,6 +47,7 @@ class Talk:
     unclaimed: tuple[Sentence, ...] = ()  # that went out, and no word of the server about them
     early: ev.TranscriptDelta | None = None  # words so far of an item that is no turn yet
     sent_at: float = 0.0  # when sound was last sent
+    pressed_at: float | None = None  # since when somebody holds a button down to be heard
     quiet_at: float = 0.0  # until when the room still rings from the speaker
     reset_s: float = 0.0  # the server's last word on when its rate limit is whole again
     ran: tuple[str, ...] = ()  # ids of the tool calls of this session, newest last
@@ -114,6 +115,7 @@ class TalkSettings:
     drop_phantoms: bool = False  # else they are published as suspect
     follow_up_s: float = 0.0  # after an answer no wake word is needed for so long
     chimes: frozenset[cmd.Chime] = frozenset()
+    hold: bool = True  # a button is held down to be heard; else one press is enough
 
 
 def is_busy(talk: Talk) -> bool:
@@ -124,6 +126,12 @@ def is_busy(talk: Talk) -> bool:
 def is_sounding(talk: Talk) -> bool:
     """True while the speaker has, or will have, some of an answer."""
     return any(t.answer is not None and t.answer.sounding for t in talk.turns)
+
+
+def is_audible(talk: Talk) -> bool:
+    """True while the speaker has some of an answer that has begun to sound."""
+    answers = (t.answer for t in talk.turns)
+    return any(a is not None and a.sounding and a.audio_at is not None for a in answers)
 
 
 def is_responding(talk: Talk) -> bool:

@@ -184,11 +184,14 @@ class OpenGate:
 
     ``for_s``: so long speech may take to begin. Sound that is not speech is never sent. To stop
     makes a turn of what was said until then. ``follow_up``: nobody asked, but had an answer.
+    ``held``: by a button, for as long as that is held down; who lets go of it is heard a moment
+    longer, since fingers are quicker than microphones.
     """
 
     on: bool
     for_s: float = 10.0
     follow_up: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

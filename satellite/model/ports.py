@@ -156,6 +156,25 @@ class Waker(Protocol):
         """``frame``: one frame of PCM of model.audio. Returns the word, once each time it came."""
 
 
+class Button(Protocol):
+    """A button that a person presses to talk. One thread owns it, but for ``wake``."""
+
+    def open(self) -> None:
+        """Begin to listen for it. Raises DeviceError with a sentence."""
+
+    def read(self) -> bool | None:
+        """Block until it is pressed (True) or let go (False), in turn; None after ``wake``.
+
+        Raises DeviceError when the button is gone; then close() and open() again.
+        """
+
+    def wake(self) -> None:
+        """Have ``read`` return at once, now and from now on. From any thread."""
+
+    def close(self) -> None:
+        """Give the button back. Safe after any error, and twice."""
+
+
 class RealtimeLink(Protocol):
     """The connection to the Realtime server. All methods return at once."""
 

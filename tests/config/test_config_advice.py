@@ -264,3 +264,30 @@ def test_everything_reaches_the_session() -> None:
     assert (session.instructions, session.output) == ("Hi", "text")
     assert session.keywords == ("Kitchen", "Hall")
     assert (session.transcription_model, session.language) == ("gpt-live-transcribe", "de")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("gate: {activation: push_to_talk}", ["c:1:8: gate.activation: is push_to_talk without"]),
+        (
+            "push_to_talk: {device: /dev/input/event3}",
+            ["c:1:16: push_to_talk.device: has a button"],
+        ),
+        ("gate: {activation: push_to_talk}\npush_to_talk: {device: /dev/input/event3}", []),
+        ("gate: {activation: wake_word}\npush_to_talk: {device: /dev/input/event3}", []),
+        ("push_to_talk: {key: '28'}", []),
+    ],
+)
+def test_what_a_button_does_and_what_opens_the_gate_without_one(
+    text: str, expected: list[str]
+) -> None:
+    config = loaded(f"{text}\nrealtime: {{api_key: !secret key}}")
+    found = [each for each in warnings(config, source="c", today=BEFORE) if "_talk" in each]
+    assert len(found) == len(expected)
+    assert all(each.startswith(start) for each, start in zip(found, expected, strict=True))
+
+
+def test_a_key_is_its_number() -> None:
+    config = loaded("push_to_talk: {key: '28'}\nrealtime: {api_key: !secret key}")
+    assert (config.push_to_talk.code, Config().push_to_talk.code) == (28, 148)

@@ -132,6 +132,7 @@ class World:
         self.mic_back_at = 0.0
         self.muted = False
         self.mutes = 0
+        self.held_at = 0.0  # the button, last
         self.published: list[rec.Record] = []
         self.counts: Counter[str] = Counter()
         self.tools: set[str] = set()
@@ -209,8 +210,8 @@ class World:
                 self.gate.hold(on)
             case cmd.ShutGate(on):
                 self.gate.shut_off(on)
-            case cmd.OpenGate(on, for_s):
-                self.press(for_s) if on else self.gate.end()
+            case cmd.OpenGate(on, for_s, held=held):
+                self.press(for_s, held=held) if on else self.gate.end()
             case cmd.MuteMic(on):
                 self.at(self.rng.uniform(0.001, 0.08), lambda: self.mute(on))
 
@@ -257,10 +258,15 @@ class World:
             self.muted = False
             self.feed(ev.MicReady())
 
-    def press(self, seconds: float) -> None:
+    def press(self, seconds: float, *, held: bool = False) -> None:
         """Somebody asks to be heard."""
         if not self.muted:
-            self.gate.arm(frames(round(seconds * 1000)))
+            self.gate.arm(frames(round(seconds * 1000)), held=held)
+
+    def hold(self, seconds: float) -> None:
+        """Somebody presses the button for so long."""
+        self.feed(ev.Pressed())
+        self.at(seconds, lambda: self.feed(ev.Released()))
 
     def request(self, order: Order) -> None:
         """Somebody asks for something over MQTT."""
@@ -316,7 +322,10 @@ class World:
         playing = self.speaker.playing
         assert not (hearing and playing), f"seed {self.seed}: talks over the user"
         assert self.gate.shut == state.talk.shut
-        paused_s = self.now - self.speaker.paused_at if self.speaker.paused else 0.0
+        if state.talk.pressed_at is not None:
+            self.held_at = self.now
+        since = max(self.speaker.paused_at, self.held_at)
+        paused_s = self.now - since if self.speaker.paused else 0.0
         assert paused_s < LONGEST_PAUSE_S, f"seed {self.seed}: an answer waits for ever"
         if self.muted:
             assert not hearing, f"seed {self.seed}: a turn of somebody who is muted"

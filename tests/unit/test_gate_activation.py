@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satellite.logic.gate import NOTHING, PAUSE, WORD_TAIL, Change, Gate, GateSettings
+from satellite.logic.gate import (
+    EARLY,
+    LAST_WORD,
+    NOTHING,
+    PAUSE,
+    WORD_TAIL,
+    Change,
+    Gate,
+    GateSettings,
+)
 from satellite.model.audio import FRAME_BYTES
 from satellite.model.session import Activation
 
@@ -325,3 +334,100 @@ def test_a_room_that_never_falls_silent_is_heard_for_one_utterance() -> None:
     passed = talk(gate, 0, "s" * 200)
     assert [change for _, change in changes(passed)] == [Change.OPENED, Change.CUT]
     assert not gate.armed
+
+
+# --- a button that is held -----------------------------------------------------------------------
+
+
+def held(count: int = 20, settings: GateSettings = SETTINGS) -> Gate:
+    gate = Gate(settings, "push_to_talk")
+    gate.arm(count, held=True)
+    return gate
+
+
+def test_as_long_as_it_is_held_any_number_of_turns_may_come() -> None:
+    gate = held()
+    for first in (0, 100):
+        assert changes(talk(gate, first, "ss"))
+        gate.hold(True)
+        talk(gate, first + 2, "s....")
+        gate.hold(False)
+        assert changes(talk(gate, first + 7, "....")) == [(first + 7, Change.CLOSED)]
+    assert gate.armed
+
+
+def test_where_we_end_the_turns_letting_go_does_and_no_silence() -> None:
+    gate = held(40, GateSettings(2, 5, 4, 60, ends_turns=True))
+    assert changes(talk(gate, 0, "ss" + "." * 20)) == [(1, Change.OPENED)]
+    gate.end()
+    assert changes(talk(gate, 22, "." * 20)) == [(22, Change.CLOSED)]
+    gate.arm(40, held=True)
+    talk(gate, 50, "ss")
+    gate.end()
+    assert changes(talk(gate, 52, "s" * 20)) == [(51 + LAST_WORD, Change.CLOSED)]
+
+
+def test_who_lets_go_in_the_last_word_is_heard_to_its_end() -> None:
+    gate = held()
+    talk(gate, 0, "ss")
+    gate.hold(True)
+    gate.end()
+    passed = [sent for _, _, sent in talk(gate, 2, "s" * (LAST_WORD + 3))]
+    assert passed[: LAST_WORD - 1] == [[n] for n in range(2, LAST_WORD + 1)]
+    assert all(each == [-1] for each in passed[LAST_WORD - 1 :]), "silence"
+
+
+def test_a_word_that_is_over_before_it_was_noticed_is_heard() -> None:
+    gate = held()
+    talk(gate, 0, "..")
+    gate.end()
+    assert changes(talk(gate, 2, "ss......" + "." * 20))[0] == (3, Change.OPENED)
+
+
+def test_who_let_go_and_was_silent_is_not_heard() -> None:
+    gate = held()
+    gate.end()
+    assert talk(gate, 0, "." * LAST_WORD + "ssssss") == []
+    assert not gate.armed
+
+
+def test_pressed_again_before_that_the_user_goes_on() -> None:
+    gate = held()
+    talk(gate, 0, "ss")
+    gate.end()
+    talk(gate, 2, "s")
+    gate.arm(20, held=True)
+    passed = [sent for _, _, sent in talk(gate, 3, "s" * 2 * LAST_WORD)]
+    assert passed == [[n] for n in range(3, 3 + 2 * LAST_WORD)]
+
+
+@pytest.mark.parametrize("lead", range(0, 16, 3))
+@pytest.mark.parametrize("pre_roll", [0, 5, 25])
+@pytest.mark.parametrize("is_held", [True, False])
+def test_who_speaks_before_they_pressed_loses_nothing(
+    lead: int, pre_roll: int, is_held: bool
+) -> None:
+    """300 ms and less; and what is sent begins with the whole pre-roll."""
+    gate = Gate(GateSettings(3, pre_roll, 4, 200), "push_to_talk")
+    talk(gate, 0, "." * 50 + "s" * lead)
+    gate.arm(100, held=is_held)
+    (_, change, sent) = talk(gate, 50 + lead, "s" * 20)[0]
+    assert change is Change.OPENED
+    assert sent == list(range(50 - pre_roll, sent[-1] + 1))
+
+
+def test_of_a_long_speech_to_somebody_else_little_is_sent() -> None:
+    gate = Gate(SETTINGS, "push_to_talk")
+    talk(gate, 0, "s" * 500)
+    gate.arm(20)
+    sent = talk(gate, 500, "s")[0][2]
+    assert len(sent) == SETTINGS.pre_roll + SETTINGS.onset + EARLY
+
+
+@pytest.mark.parametrize("name", ["forget", "activate"])
+def test_a_button_is_forgotten(name: str) -> None:
+    gate = held()
+    gate.activate("open_mic") if name == "activate" else gate.forget()
+    gate.activate("push_to_talk")
+    assert not gate.pressed
+    assert talk(gate, 0, "ssss") == []

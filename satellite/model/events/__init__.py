@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from satellite.model.events.devices import (
     Armed,
+    ButtonLost,
+    ButtonReady,
     Cause,
     ChimeOver,
     GateClosed,
@@ -23,7 +25,9 @@ from satellite.model.events.devices import (
     PlayoutDrained,
     PlayoutFlushed,
     PlayoutStarted,
+    Pressed,
     RecordingEnded,
+    Released,
     RoomNoise,
     Signal,
     SpeakerLost,
@@ -90,6 +94,10 @@ Event = (
     | ChimeOver
     | SpeakerReady
     | SpeakerLost
+    | Pressed
+    | Released
+    | ButtonReady
+    | ButtonLost
     | LinkDown
     | FromServer
     | ToolDone
@@ -111,6 +119,8 @@ __all__ = [
     "AudioDelta",
     "BusDown",
     "BusUp",
+    "ButtonLost",
+    "ButtonReady",
     "Cause",
     "ChangeRequested",
     "ChimeOver",
@@ -135,8 +145,10 @@ __all__ = [
     "PlayoutDrained",
     "PlayoutFlushed",
     "PlayoutStarted",
+    "Pressed",
     "RateLimits",
     "RecordingEnded",
+    "Released",
     "ResponseCreated",
     "ResponseDone",
     "RoomNoise",

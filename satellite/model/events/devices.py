@@ -1,4 +1,4 @@
-"""What the capture and the playback thread say."""
+"""What the capture, the playback and the button thread say."""
 
 from __future__ import annotations
 
@@ -174,6 +174,29 @@ class SpeakerReady:
 @dataclass(frozen=True, slots=True)
 class SpeakerLost:
     """The speaker cannot be opened or stopped; answers are still published."""
+
+    detail: str
+    why: Why = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """Somebody presses the button of this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The button was let go, or is gone while it was pressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonReady:
+    """The button is there again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonLost:
+    """The button cannot be opened or read; its thread goes on trying."""
 
     detail: str
     why: Why = "missing"
