@@ -30,6 +30,7 @@ class Reload:
         self._read = read
         self._running = running
         self._post = post
+        self._rejected = False
         self._requests: SimpleQueue[None] = SimpleQueue()  # its put is reentrant
         threading.Thread(target=self._run, name="reload", daemon=True).start()
 
@@ -50,15 +51,17 @@ class Reload:
     def _take_over(self) -> None:
         try:
             given = self._read()
-        except ConfigError as exc:
-            for problem in exc.problems:
+            hearing_setup.find(given)  # or else the next start would be the last
+        except SetupError as exc:
+            problems = exc.problems if isinstance(exc, ConfigError) else [str(exc)]
+            for problem in problems:
                 log.warning("the configuration was not taken over: %s", problem)
+            self._rejected = True
+            self._post(ev.ConfigRead(tuple(problems)))
             return
-        try:
-            hearing_setup.find(given)
-        except SetupError as exc:  # or else the next start would be the last
-            log.warning("the configuration was not taken over: %s", exc)
-            return
+        if self._rejected:
+            self._rejected = False
+            self._post(ev.ConfigRead())
         keys = changes.changed(self._running, given)
         unsent = session_setup.unsent(self._running)  # settled for as long as the daemon runs
         live = [key for key in keys if changes.is_live(key) and key not in unsent]

@@ -36,6 +36,7 @@ class Health:
     bus_down: ev.BusDown | None = None
     outbox: ev.OutboxNoted = field(default_factory=ev.OutboxNoted)
     room: stuck.Room = field(default_factory=stuck.Room)
+    config: ev.ConfigRead = field(default_factory=ev.ConfigRead)
     armed: bool = False  # somebody asked to be heard, and the gate waits for speech
     faults: tuple[tuple[str, float], ...] = ()  # codes, and when a fault was published of each
     shown: rec.State | None = None
@@ -50,10 +51,8 @@ def note(health: Health, event: ev.Event, now: Instant, talk: Talk) -> Health:
             return replace(health, armed=False, mic=microphone.note(health.mic, event, now.mono))
         case ev.Armed(on):
             return replace(health, armed=on)
-        case ev.BusUp():
-            return replace(health, bus_down=None)
-        case ev.BusDown():
-            return replace(health, bus_down=event)
+        case ev.BusUp() | ev.BusDown():
+            return replace(health, bus_down=event if isinstance(event, ev.BusDown) else None)
         case ev.OutboxNoted():
             return replace(health, outbox=event)
         case ev.Tick():
@@ -63,8 +62,10 @@ def note(health: Health, event: ev.Event, now: Instant, talk: Talk) -> Health:
 
 
 def _note_other(health: Health, event: ev.Event) -> Health:
-    """The speaker, the button, and what is known of the room."""
+    """The speaker, the button, the configuration, and what is known of the room."""
     match event:
+        case ev.ConfigRead():
+            return replace(health, config=event)
         case ev.SpeakerReady() | ev.SpeakerLost():
             lost = event if isinstance(event, ev.SpeakerLost) else None
             return replace(health, speaker_lost=lost)
@@ -198,6 +199,7 @@ def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:
         down = health.bus_down
         found.append((down.code, down.detail, down.fix))
     found += _outbox(health.outbox)
+    found += _config(health.config.problems)
     return found
 
 
@@ -227,6 +229,15 @@ def _outbox(outbox: ev.OutboxNoted) -> list[tuple[str, str, str]]:
         fix = "free or replace the disk; until then what is waiting is lost with the power"
         found.append(("disk", outbox.fault, fix))
     return found
+
+
+def _config(problems: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    if not problems:
+        return []
+    more = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
+    detail = f"the file that was read again is wrong and not in use: {problems[0]}{more}"
+    fix = "satellite check says all of it; mend the file, then systemctl reload satellite"
+    return [("config_rejected", detail, fix)]
 
 
 def _speeds(talk: Talk) -> list[tuple[str, str, str]]:

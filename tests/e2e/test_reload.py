@@ -64,10 +64,14 @@ def test_a_wrong_configuration_changes_nothing_and_every_problem_is_told(daemon:
         path.write_text(f"{good}gate: {{agressiveness: 3, onset_ms: fast}}\nname: other\n")
         daemon.process.send_signal(signal.SIGHUP)
         wait_until(lambda: daemon.log.count("was not taken over") == 3)
+        problem = daemon.problem("config_rejected")
         path.write_text(good.replace("  url:", "  voice: cedar\n  url:"))
         daemon.process.send_signal(signal.SIGHUP)
         wait_until(lambda: "taken over from the configuration: realtime.voice" in daemon.log)
+        daemon.cured("config_rejected")
         assert daemon.stop()[0] == 0
+    assert "wrong and not in use: config.yaml:" in problem["detail"]
+    assert problem["detail"].endswith("; and 2 more")
     written = good.count("\n")
     for where, sentence in (
         (

@@ -43,6 +43,24 @@ def test_the_end_of_a_recording_is_shown() -> None:
     assert stage.shown.state == "idle"
 
 
+def test_a_configuration_that_is_not_taken_over_is_a_problem_until_one_is() -> None:
+    stage = Stage().ready()
+    stage.tell(ev.ConfigRead(("config.yaml:2:1: nam: is not a known key", "another")))
+    (problem,) = stage.shown.problems
+    assert (problem.code, problem.detail) == (
+        "config_rejected",
+        (
+            "the file that was read again is wrong and not in use:"
+            " config.yaml:2:1: nam: is not a known key; and 1 more"
+        ),
+    )
+    assert stage.shown.state == "idle", "it goes on as before"
+    stage.tell(ev.ConfigRead(("the other",)))
+    assert stage.shown.problems[0].detail.endswith("not in use: the other")
+    stage.tell(ev.ConfigRead())
+    assert not stage.shown.problems
+
+
 def test_birth_and_every_state_are_sent_on_every_connect_to_the_broker() -> None:
     stage = Stage().ready()
     for _ in range(2):

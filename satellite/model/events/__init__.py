@@ -40,6 +40,7 @@ from satellite.model.events.house import (
     BusDown,
     BusUp,
     ChangeRequested,
+    ConfigRead,
     HouseUp,
     Misasked,
     OutboxNoted,
@@ -105,6 +106,7 @@ Event = (
     | BusDown
     | Tick
     | ChangeRequested
+    | ConfigRead
     | StopRequested
     | UnmuteRequested
     | Asked
@@ -124,6 +126,7 @@ __all__ = [
     "Cause",
     "ChangeRequested",
     "ChimeOver",
+    "ConfigRead",
     "Event",
     "FromServer",
     "GateClosed",

@@ -59,6 +59,13 @@ class ChangeRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigRead:
+    """The configuration was read again, and not taken over where there are ``problems``."""
+
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequested:
     """A person or systemd wants us to end."""
 
