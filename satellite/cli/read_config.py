@@ -11,6 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from satellite.config.former import FORMER, renewed
 from satellite.config.loader import load, load_secrets, warnings
 from satellite.config.nodes import MAX_BYTES, Mapping, Node, UnreadableError, parse
 from satellite.config.schema import Config
@@ -66,6 +67,8 @@ def written(path: Path) -> tuple[Node | None, dict[str, int]]:
     except UnreadableError as error:
         raise ConfigError([f"{path.name}: has changed just now, and {error.sentence}"]) from None
     pairs = beside.pairs if isinstance(beside, Mapping) else ()
+    if root is not None:
+        root = renewed(root, FORMER)
     return root, {name.text: name.mark.line for name, _ in pairs}
 
 

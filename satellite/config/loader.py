@@ -9,7 +9,8 @@ from dataclasses import Field, dataclass, field, is_dataclass, replace
 from datetime import date
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from satellite.config import advice, mistakes, nodes, rules, session_rules
+from satellite.config import advice, former, mistakes, nodes, rules, session_rules
+from satellite.config.former import FORMER, Former
 from satellite.config.free import json_of
 from satellite.config.nodes import NOWHERE, Mark, Node, Refused, Scalar
 from satellite.config.schema import Config
@@ -38,12 +39,14 @@ def load(
     secrets: Callable[[], Mapping[str, str]],
     credentials: Mapping[str, str],
     look: Look = _accept,
+    formerly: Mapping[str, Former] = FORMER,
 ) -> Config:
     """Return the configuration in ``text`` or raise ConfigError with all its problems.
 
     ``source`` is the name in sentences, ``base`` the folder that relative paths start from.
     ``secrets`` is called when the first ``!secret`` is met; it may raise ConfigError. ``look`` says
     what is wrong with an absolute path that will be read or written, None when nothing is.
+    ``formerly`` are the keys of earlier versions.
     """
     secrets = functools.cache(secrets)
     reading = _Reading(Sources(base, environment, secrets, credentials, look))
@@ -51,6 +54,8 @@ def load(
         root = nodes.parse(text)
     except nodes.UnreadableError as error:
         raise ConfigError([_format(source, error.mark, "", error.sentence)]) from None
+    if root is not None:
+        root = _renew(root, formerly, reading)
     config = _read_section(Config, root, "", reading) if root else Config()
     assert isinstance(config, Config)
     config = replace(config, marks=reading.marks)
@@ -62,11 +67,15 @@ def load(
     return config
 
 
-def warnings(config: Config, *, source: str, today: date) -> list[str]:
+def warnings(
+    config: Config, *, source: str, today: date, formerly: Mapping[str, Former] = FORMER
+) -> list[str]:
     """Say what is not wrong in a configuration that was loaded, but should be known (C55)."""
+    old = [(key, formerly[key].warning) for key in formerly if key in config.marks]
+    given = [(found.keys[0], found.sentence) for found in advice.given(config, today)]
     return [
-        _format(source, config.marks.get(found.keys[0], NOWHERE), found.keys[0], found.sentence)
-        for found in advice.given(config, today)
+        _format(source, config.marks.get(key, NOWHERE), key, sentence)
+        for key, sentence in (*old, *given)
     ]
 
 
@@ -107,6 +116,17 @@ class _Reading:
         while key and key not in self.marks:
             key = key.rpartition(".")[0]
         return self.marks.get(key, NOWHERE)
+
+
+def _renew(root: Node, formerly: Mapping[str, Former], reading: _Reading) -> Node:
+    """Carry the values of former keys over; refuse those whose new key is written too."""
+    renewed = former.renewed(root, formerly)
+    for key, mark in former.found(root, formerly):
+        reading.marks[key] = mark
+        now = formerly[key].now
+        if now and former.is_written(root, now):
+            reading.refuse(mark, key, f"is now called {now}, which is written too; delete this one")
+    return renewed
 
 
 def _join(path: str, name: str) -> str:

@@ -41,9 +41,21 @@ def unusable(schema: Any, path: str = "") -> Iterator[str]:
             known = ", ".join(_KEYWORDS)
             yield f"{where}uses the keyword {keyword[:40]}, which is not checked here; use {known}"
         elif not _is_well_formed(keyword, value):
-            yield f"{where}has a {keyword} of the wrong kind"
+            yield f"{where}has a {keyword} of the wrong kind, must be {_wanted(keyword)}"
     for name, inner in _inner(schema):
         yield from unusable(inner, f"{path}.{name}" if path else name)
+
+
+def _wanted(keyword: str) -> str:
+    wanted = {
+        "type": f"one or a list of {', '.join(_TYPES)}",
+        "enum": "a list of at least one value",
+        "required": "a list of names",
+        "properties": "a section, with a schema for each name",
+        "items": "a section, the schema of each item",
+        "additionalProperties": "true or false",
+    }
+    return wanted.get(keyword, "a number")
 
 
 def _is_well_formed(keyword: str, value: Any) -> bool:

@@ -8,22 +8,26 @@ of the checklist.
 
 from __future__ import annotations
 
+import re
+import time
 from pathlib import Path
 
 import pytest
+import written
 from _pytest.mark import ParameterSet
 
+from satellite.cli.main import main
 from satellite.config.loader import load, load_secrets
 from satellite.errors import ConfigError
 
-HERE = Path(__file__).parent
 REALTIME = "realtime: {api_key: !secret key}\n"
+TABLES = ("broken_keys.txt", "broken_sessions.txt", "broken_files.txt")
 INVALID = "is not valid YAML: "
 
 
 def cases(name: str) -> list[ParameterSet]:
     found = []
-    for text in (HERE / name).read_text(encoding="utf-8").strip("\n").split("\n\n"):
+    for text in written.cases(name):
         first, _, rest = text.partition("\n")
         numbers = first.removeprefix("# ").split() if first.startswith("# C") else []
         marks = [pytest.mark.checklist(*numbers)] if numbers else []
@@ -79,6 +83,28 @@ def test_a_broken_file(case: str) -> None:
 )
 def test_what_a_text_file_cannot_show(text: str, problem: str) -> None:
     assert problems_of(text) == [problem]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_broken_file_ends_the_command_with_78_and_each_problem_with_its_place(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.yaml"
+    (tmp_path / "secrets.yaml").write_text("key: k-1\nspaced: not a key\n")
+    (tmp_path / "secrets.yaml").chmod(0o600)
+    for text in written.cases(name):
+        path.write_text(text.partition("=> ")[0], encoding="utf-8")
+        began = time.process_time()
+        assert main(["check", "-c", str(path)]) == 78, text
+        assert time.process_time() - began < 2  # reliability P12
+        said = capsys.readouterr()
+        assert not said.out
+        for line in said.err.splitlines():
+            assert re.match(r"config\.yaml:[1-9]\d*:[1-9]\d*: |config\.yaml: realtime\.api", line)
+
+
+def test_the_tables_have_enough() -> None:
+    assert sum(len(written.cases(name)) for name in TABLES) >= 150
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n", "~", "realtime:\n"])
