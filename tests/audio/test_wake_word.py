@@ -63,6 +63,13 @@ def test_whoever_goes_on_speaking_is_noticed_too(say: Say) -> None:
     assert len(noticed(room(1.5) + say("Hey Jarvis, what time is it?"), "hey_jarvis")) == 1
 
 
+def test_of_several_words_each_is_noticed_by_its_name(say: Say) -> None:
+    words = {**WORDS, "okay_nabu": "Okay nah boo."}
+    ears = WakeWords(list(words), None, Resampler)
+    sound = room(1.5) + b"".join(say(text) + room(1) for text in words.values())
+    assert [word for frame in frames_of(sound) if (word := ears.hear(frame))] == list(words)
+
+
 @pytest.mark.parametrize("model", WORDS)
 def test_one_word_is_not_another(say: Say, model: str) -> None:
     others = b"".join(say(text) + room(1) for name, text in WORDS.items() if name != model)
