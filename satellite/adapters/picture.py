@@ -36,6 +36,8 @@ WAVE, LOUD, FIRED, CURVE, NEEDED = "#4a5764", "#9aa7b4", "#7b61a8", "#7b3fb5", "
 PRE_ROLL, SPEECH, HANGOVER = "#3b8fd4", "#159a6c", "#f0a030"  # apart for the colour-blind too
 TINTS: Final = {PRE_ROLL: "#e3f0fa", SPEECH: "#dcf3ea", HANGOVER: "#fdf0da"}
 
+EMPTY: Final = "#f3f4f6"
+
 LOWEST_DB: Final = -90.0
 LEAST_FULL: Final = FULL // 32  # a wave that is smaller than -30 dBFS is drawn small
 
@@ -89,7 +91,7 @@ def draw(drawing: Drawing, path: Path) -> None:
     page.shapes(ImageDraw.Draw(shapes))
     picture = shapes.reduce(SHARP)
     page.texts(ImageDraw.Draw(picture))
-    small: Image.Image = picture.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    small: Image.Image = picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     try:
         small.save(path, "PNG", optimize=True)
     except OSError as exc:
@@ -160,7 +162,7 @@ class _Page:
     def _backgrounds(self, canvas: ImageDraw.ImageDraw) -> None:
         for panel in self.panels:
             box = _sharp(LEFT, panel.top, LEFT + self.plot, panel.end)
-            canvas.rectangle(box, fill="#f7f8fa")
+            canvas.rectangle(box, fill=EMPTY)
         for each in self.given.account.utterances:
             for start, end, colour in parts(each.span):
                 for panel in self.panels[:-1]:
