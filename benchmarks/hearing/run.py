@@ -3,7 +3,7 @@
 
     .venv/bin/python benchmarks/hearing/run.py [--quick] [--places WORD ...] [--picture FILE]
 
-Recorded speech of eight people in five languages (Debian's prompts), in silence, noise, music and
+Recorded speech of five people in as many languages (Debian's prompts), in silence, noise, music and
 babble, through the real Hearing, webrtcvad and network with the default configuration; beside it
 webrtcvad alone, as the gate was before, and gate.confirm: false. A dB is how much louder the speech
 is than what sounds beside it, on the average of the scene; speech has -26 dBFS, every room hisses
@@ -37,8 +37,8 @@ from scenes import Material, Place, places, scene
 from satellite.config.schema import Config
 from satellite.model.audio import RATE
 
-EACH: Final = 25  # prompts a person
-OTHERS: Final = 6
+EACH: Final = 40  # prompts a person
+OTHERS: Final = 10
 SEEDS: Final = 2
 QUIET: Final = "nobody, quiet room"
 HEAD: Final = (
@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=Path("hearing.png"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
-    each, seeds, minutes = (5, 1, 2.0) if args.quick else (EACH, SEEDS, 10.0)
+    each, seeds, minutes = (6, 1, 2.0) if args.quick else (EACH, SEEDS, 10.0)
     people = sounds.prompts(each + OTHERS, seed=1)
     heads = each * len(sounds.SPEAKERS)
     _material = Material(people[:heads], people[heads:], sounds.music(), minutes)

@@ -18,22 +18,19 @@ from satellite.model.audio import RATE
 Sound = npt.NDArray[np.float32]
 PACKAGES: Final = (
     "asterisk-core-sounds-en-g722 asterisk-core-sounds-es-g722 asterisk-core-sounds-fr-g722"
-    " asterisk-core-sounds-it-g722 asterisk-core-sounds-ru-g722 asterisk-prompt-es-co"
-    " asterisk-prompt-fr-armelle asterisk-prompt-it-menardi-wav asterisk-moh-opsound-g722 ffmpeg"
+    " asterisk-core-sounds-it-g722 asterisk-core-sounds-ru-g722 asterisk-moh-opsound-g722 ffmpeg"
 )
 INSTALL: Final = f"run: sudo apt install {PACKAGES}"
 SPOKEN: Final = Path("/usr/share/asterisk/sounds")
 MUSIC: Final = Path("/usr/share/asterisk/moh")
-SPEAKERS: Final = (  # folder, kind of file, its bytes a second; the last three are telephone sound
-    ("en_US_f_Allison", "g722", 8_000),
-    ("es_MX_f_Allison", "g722", 8_000),
-    ("fr_CA_f_June", "g722", 8_000),
-    ("it_IT_m_Carlo", "g722", 8_000),
-    ("ru_RU_f_IvrvoiceRU", "g722", 8_000),
-    ("es", "gsm", 1_650),
-    ("fr", "gsm", 1_650),
-    ("it_IT_f_Menardi", "wav", 16_000),
+SPEAKERS: Final = (
+    "en_US_f_Allison",
+    "es_MX_f_Allison",
+    "fr_CA_f_June",
+    "it_IT_m_Carlo",
+    "ru_RU_f_IvrvoiceRU",
 )
+G722_BYTES: Final = 8_000  # a second
 NO_SPEECH: Final = ("beep", "tone", "monkeys", "confbridge-join", "confbridge-leave")
 SHORTEST_S, LONGEST_S = 0.4, 6.0
 SPEECH_DBFS: Final = -26.0
@@ -67,19 +64,19 @@ def prompts(each: int, seed: int) -> list[Prompt]:
     """``each`` of every speaker, drawn by ``seed``, one speaker after the other in turns."""
     rng = np.random.default_rng(seed)
     voices = []
-    for folder, kind, bytes_a_second in SPEAKERS:
-        paths = sorted((SPOKEN / folder).glob(f"*.{kind}"))
+    for folder in SPEAKERS:
+        paths = sorted((SPOKEN / folder).glob("*.g722"))
         if not paths:
-            raise SystemExit(f"{SPOKEN / folder} has no .{kind} in it; {INSTALL}")
+            raise SystemExit(f"{SPOKEN / folder} has no .g722 in it; {INSTALL}")
         rng.shuffle(paths)  # type: ignore[arg-type]
-        voices.append(_some(paths, bytes_a_second, each))
+        voices.append(_some(paths, each))
     return [voice[n] for n in range(each) for voice in voices if n < len(voice)]
 
 
-def _some(paths: list[Path], bytes_a_second: int, most: int) -> list[Prompt]:
+def _some(paths: list[Path], most: int) -> list[Prompt]:
     found: list[Prompt] = []
     for path in paths:
-        seconds = path.stat().st_size / bytes_a_second
+        seconds = path.stat().st_size / G722_BYTES
         if any(word in path.name for word in NO_SPEECH) or not SHORTEST_S < seconds < LONGEST_S + 1:
             continue
         prompt = _prompt(path)
