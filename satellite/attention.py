@@ -47,6 +47,8 @@ class Attention:
     def _ask(self, network: Network, to_hear: tuple[bytes, ...]) -> None:
         if self._cascade.woke:
             network.forget()
+        if self._cascade.renews:
+            network.renew()
         for each in to_hear:
             certainty = network.hear(each)
             if certainty is None:

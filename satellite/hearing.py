@@ -149,7 +149,7 @@ class Hearing:
             frame, somebody = self._without_own_voice(frame, frame_at)
             self._wake(frame)
             judged = NOT_HEARD if self._gate.shut else self._judged(frame)
-            passed = self._gate.step(frame, self._is_speech(judged) and somebody)
+            passed = self._gate.step(frame, self._is_speech(judged) and somebody, judged.before)
             if passed.change is Change.OPENED:
                 self._post(self._opened(judged))
             elif passed.change is Change.ALONE:

@@ -48,6 +48,9 @@ class Counted:
     def forget(self) -> None:
         self.network.forget()
 
+    def renew(self) -> None:
+        self.network.renew()
+
 
 @dataclass(slots=True)
 class Alone:

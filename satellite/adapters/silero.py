@@ -58,6 +58,7 @@ class Silero:
                 f"gate.confirm: what confirms speech cannot be loaded ({exc}); {FIX}"
             ) from exc
         self._waiting: list[float] = []  # samples at 16 kHz
+        self.renew()
 
     def hear(self, frame: bytes) -> float | None:
         """See the port."""
@@ -76,4 +77,9 @@ class Silero:
 
     def forget(self) -> None:
         """See the port. The network goes on as it is: from nothing it needs 0.3 s for a word."""
+        self._waiting.clear()
+
+    def renew(self) -> None:
+        """See the port."""
+        self._network.reset()
         self._waiting.clear()

@@ -11,7 +11,11 @@ Rule 3: it goes to sleep when nothing has woken it for GOES_ON, but never while 
 Rule 4: who has begun to speak is believed a little longer than somebody new.
 Rule 5: without a network the cheap detector is believed where the frame stands out from the room:
 else steady noise behind a word keeps the gate open.
-Rule 6: of a frame in a quiet room no more is known than that it is quiet; each LOOK_th is measured.
+Rule 6: the network is as late as its window is long: where it hears speech, the frames just before
+that the cheap detector took for it were speech too.
+Rule 7: after minutes of music the network is hard of hearing too. One that has heard no speech for
+RENEWS begins anew, with the last AGAIN: with less it would take music for speech.
+Rule 8: of a frame in a quiet room no more is known than that it is quiet; each LOOK_th is measured.
 """
 
 from __future__ import annotations
@@ -25,9 +29,12 @@ from satellite.model.audio import frames
 from satellite.model.ports import Judged
 
 BEFORE: Final = frames(480)  # what the network hears of the time before it was woken
+AGAIN: Final = frames(2000)
+RENEWS: Final = frames(4000)
 GOES_ON: Final = frames(500)
 STANDS_OUT: Final = 2  # times the floor: 6 dB
 STARTLES: Final = 4  # times the floor: 12 dB
+LATE: Final = frames(40)
 LOOK: Final = 4
 LEAST: Final = 24  # a room that is quieter than this is taken for one that is not: -69 dBFS
 HALF: Final = frames(500)
@@ -75,10 +82,13 @@ class Cascade:
     sure: float | None  # None: there is no network
     judged: Judged = QUIET  # of the frame that was taken last
     woke: bool = False  # it has woken the network
+    renews: bool = False  # the network is to begin anew
     _floor: Floor = field(default_factory=Floor)
-    _before: deque[bytes] = field(default_factory=lambda: deque(maxlen=BEFORE))
+    _before: deque[bytes] = field(default_factory=lambda: deque(maxlen=AGAIN))
     _skipped: int = 0  # frames that were not measured
+    _fired: int = 0  # frames in a row before this one
     _awake: int = 0  # frames that the network goes on to hear
+    _heard: int = 0  # frames that it heard since it began anew
     _speaks: bool = False
     _certainty: float | None = None
 
@@ -97,6 +107,7 @@ class Cascade:
         if self._skipped < LOOK and not (fired or self._awake):
             self.judged = QUIET
             return ()
+        self._fired = self._fired + 1 if self.judged.fired else 0
         level = loudness(frame)
         self._floor.hear(level, self._skipped)
         self._skipped = 0
@@ -106,14 +117,24 @@ class Cascade:
         self.judged = Judged(speech, fired, shown, level, self._floor.level)
         if self.sure is None or not self._awake:
             return ()
-        return tuple(self._before) if self.woke else (frame,)
+        return self._to_hear()
+
+    def _to_hear(self) -> tuple[bytes, ...]:
+        self._heard += 1
+        self.renews = self._heard >= RENEWS and not self._speaks
+        if self.renews:
+            self._heard = 0
+            return tuple(self._before)
+        return tuple(self._before)[-BEFORE:] if self.woke else (self._before[-1],)
 
     def weigh(self, certainty: float) -> None:
         """The network has heard what it was to hear, and is so sure of its newest window."""
         assert self.sure is not None
         self._certainty = certainty
         self._speaks = certainty >= self.sure - (RELEASE if self._speaks else 0.0)
-        self.judged = self.judged._replace(speech=self._speaks, certainty=certainty)
+        self.judged = self.judged._replace(
+            speech=self._speaks, certainty=certainty, before=min(self._fired, LATE)
+        )
 
     def do_without(self) -> None:
         """There is no network any more."""
@@ -124,6 +145,7 @@ class Cascade:
         """Sound was lost, or must not be heard. What is known of the room stays."""
         self._before.clear()
         self._awake, self._speaks = 0, False
+        self.judged = QUIET
 
     def _wake(self, level: int, fired: bool) -> None:
         slept = self._awake == 0

@@ -180,8 +180,11 @@ class Gate:
         self._armed = self._going = 0
         self._ended = self.is_open
 
-    def step(self, frame: bytes, is_speech: bool) -> Passed:
-        """Judge one frame and say what it let through."""
+    def step(self, frame: bytes, is_speech: bool, before: int = 0) -> Passed:
+        """Judge one frame and say what it let through.
+
+        ``before``: where speech begins with it, so many frames before it were speech too.
+        """
         if self.shut:
             return NOTHING
         if self._going:
@@ -190,7 +193,7 @@ class Gate:
                 self.end()
         if self._ended:
             frame, is_speech = bytes(len(frame)), False
-        self._speech_run = self._speech_run + 1 if is_speech else 0
+        self._speech_run = (self._speech_run or before) + 1 if is_speech else 0
         self._silence_run = 0 if is_speech else self._silence_run + 1
         return self._while_open(frame, is_speech) if self.is_open else self._while_closed(frame)
 

@@ -100,13 +100,17 @@ class Network(Protocol):
     def forget(self) -> None:
         """What follows does not go on where the last frame ended. What it learnt may stay."""
 
+    def renew(self) -> None:
+        """Be as it was at first: nothing was heard."""
+
 
 class Judged(NamedTuple):
     """What is known of one frame.
 
     ``speech``: the verdict. ``fired``: that of the Judge alone. ``certainty``: the Network's, None
     where it was not asked. ``level``: from the lowest to the highest of its samples; ``floor``: the
-    same of the room when nobody speaks, 0 as long as that is not known.
+    same of the room when nobody speaks, 0 as long as that is not known. ``before``: where speech
+    begins with this frame, it began so many frames earlier.
     """
 
     speech: bool
@@ -114,6 +118,7 @@ class Judged(NamedTuple):
     certainty: float | None = None
     level: int = 0
     floor: int = 0
+    before: int = 0
 
 
 class Canceller(Protocol):

@@ -115,6 +115,21 @@ def test_every_request_is_sent_whole_and_nothing_else(noise: Callable[[int], Sou
         assert end - first < ends - begins + 1.5 * RATE, "more than pre-roll and hang-over"
 
 
+@pytest.mark.parametrize("music", [chords, melody])
+def test_after_a_minute_of_music_somebody_is_heard_against_it(
+    music: Callable[[int], Sound],
+) -> None:
+    said = [request(path) for path in REQUESTS[:3]]
+    gap = np.zeros(round(GAP_S * RATE))
+    spoken = np.concatenate([np.zeros(60 * RATE), *(part for one in said for part in (one, gap))])
+    sent = heard(spoken + loud(music(len(spoken)), SPOKEN / 10**0.25))
+    at = 60 * RATE
+    for one in said:
+        assert any(first <= at < at + len(one) <= end for first, end in sent), "it is cut"
+        at += len(one) + len(gap)
+    assert sum(end - first for first, end in sent) < 4 * sum(map(len, said)), "music is sent"
+
+
 @pytest.mark.parametrize("sound", [white, pink, chords, melody])
 @pytest.mark.parametrize("mean", [0.1, 0.02], ids=["loud", "soft"])
 def test_where_nobody_speaks_nothing_opens(sound: Callable[[int], Sound], mean: float) -> None:

@@ -9,14 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.logic.cascade import (
+    AGAIN,
     BEFORE,
     GOES_ON,
     HALF,
     HALVES,
+    LATE,
     LEAST,
     LOOK,
     QUIET,
     RELEASE,
+    RENEWS,
     SURE,
     Cascade,
     Floor,
@@ -125,6 +128,52 @@ def test_between_two_windows_the_last_verdict_holds() -> None:
     assert cascade.judged.certainty == 0.9
 
 
+@pytest.mark.parametrize(("fired_before", "before"), [(0, 0), (1, 1), (LATE, LATE), (9, LATE)])
+def test_speech_begins_where_the_detector_heard_it_shortly_before(
+    fired_before: int, before: int
+) -> None:
+    cascade = in_a_room()
+    for _ in range(fired_before):
+        cascade.take(frame(500), fired=True)
+        cascade.weigh(0.1)
+        assert not cascade.judged.speech
+    cascade.take(frame(500), fired=False)
+    cascade.weigh(0.9)
+    assert cascade.judged.before == before
+
+
+def test_what_was_forgotten_is_no_beginning_of_speech() -> None:
+    cascade = in_a_room()
+    for _ in range(3):
+        cascade.take(frame(500), fired=True)
+    cascade.forget()
+    cascade.take(frame(500), fired=True)
+    cascade.weigh(0.9)
+    assert cascade.judged.before == 0
+
+
+def test_what_hears_no_speech_for_long_begins_anew_with_the_last_seconds() -> None:
+    cascade = in_a_room()
+    played = [frame(100 if mark % 20 == 19 else 5000, mark) for mark in range(3 * RENEWS)]
+    for at, each in enumerate(played, 1):
+        heard = cascade.take(each, fired=True)
+        assert cascade.renews == (at % RENEWS == 0)
+        if cascade.renews:
+            assert heard == tuple(played[at - AGAIN : at])
+        cascade.weigh(0.1)
+
+
+def test_it_does_not_begin_anew_while_it_hears_speech() -> None:
+    cascade = in_a_room()
+    for _ in range(2 * RENEWS):
+        cascade.take(frame(5000), fired=True)
+        assert not cascade.renews
+        cascade.weigh(0.9)
+    cascade.weigh(0.1)
+    cascade.take(frame(5000), fired=True)
+    assert cascade.renews
+
+
 def test_forgotten_sound_is_not_what_came_before() -> None:
     cascade = in_a_room()
     cascade.take(frame(500), fired=True)
@@ -204,7 +253,7 @@ def test_the_network_hears_each_frame_once_and_in_order(
         numbers = [array("h", each)[2] for each in heard]
         if numbers:
             assert numbers == list(range(numbers[0], at + 1))
-            assert cascade.woke or numbers == [last + 1]
+            assert cascade.woke or cascade.renews or numbers == [last + 1]
             last = at
             cascade.weigh(certainty)
         assert cascade.judged.speech <= bool(numbers)

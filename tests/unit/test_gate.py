@@ -143,3 +143,19 @@ def test_c30_what_closes_by_silence_has_sent_all_of_its_hangover(
         sent += [verdict] * bool(passed.pcm)
         if passed.change is Change.CLOSED:
             assert sent[-settings.hangover :] == [False] * settings.hangover
+
+
+@pytest.mark.parametrize(("before", "opens"), [(0, 2), (1, 1), (2, 0), (9, 0)])
+def test_speech_that_began_before_it_was_judged_opens_so_much_earlier(
+    before: int, opens: int
+) -> None:
+    gate = Gate(GateSettings(onset=3, pre_roll=2, hangover=5, limit=100))
+    gate.step(frame(0), False)
+    changes = [gate.step(frame(n), True, before).change for n in range(1, 4)]
+    assert changes.index(Change.OPENED) == opens
+
+
+def test_what_was_not_speech_is_none_for_what_came_before() -> None:
+    gate = Gate(GateSettings(onset=3, pre_roll=2, hangover=5, limit=100))
+    assert gate.step(frame(0), False, 9) is NOTHING
+    assert gate.step(frame(1), True) is NOTHING

@@ -39,6 +39,9 @@ class Told:
     def forget(self) -> None:
         self.forgot += 1
 
+    def renew(self) -> None:
+        self.heard.clear()
+
 
 def fires(aggressiveness: int) -> Callable[[bytes], bool]:
     return lambda frame: frame == LOUD
