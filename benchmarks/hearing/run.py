@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Does the gate find everybody who speaks, whole, and nobody where there is only music or noise?
 
-    .venv/bin/python benchmarks/hearing/run.py [--quick] [--places WORD ...] [--picture FILE]
+    .venv/bin/python benchmarks/hearing/run.py [--quick] [--seeds N] [--places WORD ...]
 
 Recorded speech of five people in as many languages (Debian's prompts), in silence, noise, music and
 babble, through the real Hearing, webrtcvad and network with the default configuration; beside it
@@ -14,7 +14,7 @@ its loudest. Found: something of it was sent. Clipped: its first so many ms were
 false that comes before the first or more than 200 ms after the last 10 ms of an utterance. The time
 to the opening counts to the end of the frame that opened the gate; the block in which the
 microphone is read comes on top (sound/latency.py). Of babble, which is speech too, nothing false
-can be said.
+can be said. The network hears again what came before when it is woken and when it begins anew.
 """
 
 from __future__ import annotations
@@ -39,11 +39,10 @@ from satellite.model.audio import RATE
 
 EACH: Final = 40  # prompts a person
 OTHERS: Final = 10
-SEEDS: Final = 2
 QUIET: Final = "nobody, quiet room"
 HEAD: Final = (
     "| | found | clipped > 30 ms (most) | speech not sent | onset → open: p50, p95, max ms"
-    " | false a minute | sent ÷ speech | of what may be sent | network awake | CPU ms a second"
+    " | false a minute | sent ÷ speech | of what may be sent | network heard | CPU ms a second"
     " | webrtcvad alone: found, clipped, false a minute, sent ÷ speech | confirm: false: the same |"
 )
 _material: Material | None = None  # made before the workers are forked
@@ -178,16 +177,19 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     parser.add_argument("--places", nargs="*", default=[""], help="only those with such a word")
     parser.add_argument("--picture", type=Path, default=Path("hearing.png"))
+    parser.add_argument("--seeds", type=int, default=1, help="so many scenes a place")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
-    each, seeds, minutes = (6, 1, 2.0) if args.quick else (EACH, SEEDS, 10.0)
+    each, minutes = (6, 2.0) if args.quick else (EACH, 10.0)
     people = sounds.prompts(each + OTHERS, seed=1)
     heads = each * len(sounds.SPEAKERS)
     _material = Material(people[:heads], people[heads:], sounds.music(), minutes)
     seconds = sum(len(one.samples) for one in people[:heads]) / RATE
-    print(f"{heads} prompts, {seconds:.0f} s of speech, each {seeds} times a place\n", flush=True)
+    print(
+        f"{heads} prompts, {seconds:.0f} s of speech, each {args.seeds} times a place\n", flush=True
+    )
     wanted = [place for place in places() if any(word in place.name for word in args.places)]
-    tasks = [Task(place, seed) for place in wanted for seed in range(seeds)]
+    tasks = [Task(place, seed) for place in wanted for seed in range(args.seeds)]
     rows: dict[str, Row] = {}
     began = time.monotonic()
     with get_context("fork").Pool(args.jobs, maxtasksperchild=1) as pool:
@@ -195,7 +197,7 @@ def main() -> None:
         for n, (task, row) in enumerate(zip(tasks, pool.imap(listen, tasks), strict=True), 1):
             name = task.place.name
             rows[name] = {w: rows[name][w] + row[w] for w in WAYS} if name in rows else row
-            if task.seed == seeds - 1:
+            if task.seed == args.seeds - 1:
                 print(line(name, rows[name]), flush=True)
             passed = (time.monotonic() - began) / 60
             print(f"{n} of {len(tasks)} scenes, {passed:.1f} minutes", file=sys.stderr)

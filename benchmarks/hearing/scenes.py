@@ -76,7 +76,9 @@ def scene(place: Place, material: Material, seed: int) -> Scene:
     """The same for the same ``seed``."""
     rng = np.random.default_rng(seed)
     if not place.speech:
-        beside = _beside(place.kind, round(material.minutes * 60 * RATE), material, rng)
+        of_noise = round(material.minutes * 60 * RATE)
+        count = sum(map(len, material.music)) if place.kind == "music" else of_noise
+        beside = _beside(place.kind, count, material, rng)
         if place.kind:
             beside = sounds.at_level(beside, place.level)
         return Scene(_pcm(beside, rng))

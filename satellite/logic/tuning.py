@@ -174,12 +174,12 @@ def levels(pcm: bytes) -> list[float]:
     return [_rms(samples[n : n + count]) for n in range(0, len(samples), count)]
 
 
-def gated(speech: Sequence[bool], gate: Gate) -> list[Span]:
-    """What the gate lets through of frames whose verdicts are known."""
+def gated(speech: Sequence[bool], gate: Gate, before: Sequence[int] = ()) -> list[Span]:
+    """What the gate lets through of frames whose verdicts are known; ``before`` as in Judged."""
     spans: list[Span] = []
     first = onset = opened = last = 0
     for n, is_speech in enumerate(speech):
-        passed = gate.step(_FRAME, is_speech)
+        passed = gate.step(_FRAME, is_speech, before[n] if before else 0)
         if passed.change is Change.OPENED:
             first, opened = n + 1 - len(passed.pcm), n
             onset = n + 1 - passed.speech_ms // FRAME_MS
@@ -197,7 +197,8 @@ def account(
     loud: Sequence[float], judged: Sequence[Judged], knobs: Knobs, around: Around
 ) -> Account:
     """Let a sound of these levels and verdicts through a gate. One entry a frame in both."""
-    spans = gated([each.speech for each in judged], around.gate(knobs))
+    before = [each.before for each in judged]
+    spans = gated([each.speech for each in judged], around.gate(knobs), before)
     alone = gated([each.fired for each in judged], around.gate(knobs))
     room = _room(loud, spans)
     room_db = _middle([loud[n] for n in room], 0.5) if room else None

@@ -41,6 +41,8 @@ class Sure:
     def forget(self) -> None:
         pass
 
+    renew = forget
+
 
 def main(device: str, seconds: float) -> None:
     """Play and hear, and tell everything that was not sound."""
