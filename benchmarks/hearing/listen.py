@@ -57,6 +57,7 @@ class Alone:
     """As it was before the cascade: the cheap detector is believed."""
 
     judge: Judge
+    failed: str | None = None
 
     def hear(self, frame: bytes) -> Judged:
         fired = self.judge(frame)
