@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -116,8 +116,9 @@ class Hearing:
         if self._signals.signal == "stuck":
             pass
         elif deaf:
-            for start in range(0, len(block), FRAME_BYTES):
-                self._wake(block[start : start + FRAME_BYTES])
+            for frame, frame_at in _frames(block, end_at):
+                self._without_own_voice(frame, frame_at)  # it must miss none
+                self._wake(frame)
         else:
             self._gate_block(block, end_at)
         self._note_armed()
@@ -143,10 +144,8 @@ class Hearing:
         """Gate every frame of a block and hand on what it let through as one piece."""
         pieces: list[bytes] = []
         speech_ms, speech_at = 0, None
-        for start in range(0, len(block), FRAME_BYTES):
-            frame = block[start : start + FRAME_BYTES]
-            frame_at = end_at - (len(block) - start - FRAME_BYTES) / FRAME_BYTES * FRAME_MS / 1000
-            frame, somebody = self._without_own_voice(frame, frame_at)
+        for heard, frame_at in _frames(block, end_at):
+            frame, somebody = self._without_own_voice(heard, frame_at)
             self._wake(frame)
             judged = NOT_HEARD if self._gate.shut else self._judged(frame)
             passed = self._gate.step(frame, self._is_speech(judged) and somebody, judged.before)
@@ -212,3 +211,10 @@ class Hearing:
     def _hand_on(self, pieces: list[bytes], speech_ms: int, speech_at: float | None) -> None:
         if pieces:
             self._post(ev.Heard(b"".join(pieces), speech_ms, speech_at))
+
+
+def _frames(block: bytes, end_at: float) -> Iterator[tuple[bytes, float]]:
+    """Each frame of a block that was over at ``end_at``, and when it was itself."""
+    for end in range(FRAME_BYTES, len(block) + 1, FRAME_BYTES):
+        frame_at = end_at - (len(block) - end) / FRAME_BYTES * FRAME_MS / 1000
+        yield block[end - FRAME_BYTES : end], frame_at

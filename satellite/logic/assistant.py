@@ -23,6 +23,7 @@ from satellite.logic.talk import (
     put,
     put_answer,
     remember,
+    rings,
     speaks_untold,
     turn_heard,
     turn_with,
@@ -108,7 +109,7 @@ def on_audio(talk: Talk, delta: ev.AudioDelta, now: float, settings: TalkSetting
     if answer.interrupted or answer.status is not None:
         return talk, orders
     if turn.source == "say" and not answer.received and "message" in settings.chimes:
-        orders = (*orders, cmd.PlayChime("message"))
+        talk, orders = rings(talk, now), (*orders, cmd.PlayChime("message"))
     answer = add_audio(answer, delta)
     play = cmd.Play(response_id, delta.item_id, delta.content_index, delta.pcm, turn.volume)
     if answer.audio_ms <= LONGEST_ANSWER_MS and len(answer.received) <= MOST_PARTS:

@@ -6,7 +6,8 @@ Rule 3: it failed for whoever asked to be heard, by a wake word or a button, or 
 server: what an open microphone hears, and no server, may have been nobody.
 Rule 4: the one after a wake word is for whoever waits for it: not for those who went on speaking
 behind the word, nor for those who have just silenced an answer by it.
-Rule 5: nothing is heard while one sounds, in half duplex: it is no word, and is not sent as one.
+Rule 5: nothing is heard while one sounds, and rings in the room, in any duplex: it is no word, and
+nothing of it is sent. A canceller has learnt nothing yet when the first one sounds.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from satellite.logic import conversation
 from satellite.logic.chosen import activation
-from satellite.logic.talk import Talk, is_sounding, open_turn
+from satellite.logic.talk import Talk, is_sounding, open_turn, rings
 from satellite.model import commands as cmd
 from satellite.model import records as rec
 from satellite.model.audio import Instant
@@ -25,7 +26,6 @@ from satellite.model.session import Activation
 if TYPE_CHECKING:
     from satellite.logic.satellite import Settings, State, Step
 
-MOST_S: Final = 3.0  # until a chime is over: the device opens, silence leads, it sounds
 SOON_S: Final = 1.0  # rule 4: whoever is silent for so long behind an answer waits for something
 _ON_PURPOSE: Final = frozenset({"muted", "stopped", "new_session"})
 
@@ -54,7 +54,7 @@ def failed(state: State, orders: tuple[cmd.Command, ...], now: Instant, settings
 
 
 def _play(chime: cmd.Chime, state: State, now: Instant, settings: Settings) -> Step:
-    talk = replace(state.talk, quiet_at=max(state.talk.quiet_at, now.mono + MOST_S))
+    talk = rings(state.talk, now.mono)
     talk, following = conversation.conclude(talk, now, settings.talk)
     return replace(state, talk=talk), (*following, cmd.PlayChime(chime))
 

@@ -92,7 +92,7 @@ def _on_speaker(talk: Talk, event: ev.Event, now: float) -> Step:
         case ev.PlayoutFlushed():
             return assistant.on_flushed(talk, event, now)
         case ev.ChimeOver():
-            return replace(talk, quiet_at=now + chime.TAIL_S), ()
+            return replace(talk, chime_until=now + chime.TAIL_S), ()
         case _:
             return talk, ()
 
@@ -182,7 +182,10 @@ def steer(talk: Talk, now: float, settings: TalkSettings) -> Step:
     talk, orders = _ask(talk, now, settings)
     held = open_turn(talk) is not None
     sounding = is_audible(talk) if talk.pressed_at is not None else is_sounding(talk)
+    if talk.chime_until is not None and now >= talk.chime_until:
+        talk = replace(talk, chime_until=None)
     shut = settings.half_duplex and (sounding or now < talk.quiet_at)
+    shut = shut or talk.chime_until is not None
     owed = any(t.ended for t in talk.turns)
     attends = not settings.half_duplex and is_sounding(talk)
     paused = settings.recording and settings.half_duplex and (owed or shut)

@@ -173,7 +173,8 @@ def _state(health: Health, talk: Talk, link: Link, now: Instant) -> str:
 def _speaks(talk: Talk) -> bool:
     """Something sounds, and nobody speaks over it; or nothing is heard until the room is quiet."""
     spoken_over = talk.hushed_at is not None or open_turn(talk) is not None
-    return talk.shut or (is_sounding(talk) and not spoken_over)
+    rings = talk.chime_until is not None  # a chime is not the assistant's voice
+    return (talk.shut and not rings) or (is_sounding(talk) and not spoken_over)
 
 
 def _problems(health: Health, link: Link) -> list[tuple[str, str, str]]:

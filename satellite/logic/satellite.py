@@ -165,11 +165,13 @@ def _note_sent(state: State, orders: tuple[cmd.Command, ...], now: Instant) -> S
 
 def deadline(state: State) -> float | None:
     """Monotonic seconds at which a Tick changes something, where that is known before."""
-    quiet = state.talk.shut and not talk_.is_sounding(state.talk)
+    rings = state.talk.chime_until is not None
+    quiet = state.talk.shut and not rings and not talk_.is_sounding(state.talk)
     times = (
         state.link.deadline,
         doing.deadline(state),
         state.talk.quiet_at if quiet else None,
+        state.talk.chime_until,
         pausing.deadline(state.talk),
         pressing.deadline(state),
         selfloop.deadline(state),

@@ -20,6 +20,7 @@ from satellite.model.requests import Request
 from satellite.model.session import Session
 
 STALL_S: Final = 20.0  # reliability F31: longest pause within an answer
+CHIME_S: Final = 3.0  # until a chime is over: the device opens, silence leads, it sounds
 MOST_TURNS: Final = 20  # a server that invents turns makes no more than this
 MOST_PAST: Final = 64
 
@@ -49,6 +50,7 @@ class Talk:
     sent_at: float = 0.0  # when sound was last sent
     pressed_at: float | None = None  # since when somebody holds a button down to be heard
     quiet_at: float = 0.0  # until when the room still rings from the speaker
+    chime_until: float | None = None  # the same of a chime; while it sounds, the latest that it may
     reset_s: float = 0.0  # the server's last word on when its rate limit is whole again
     ran: tuple[str, ...] = ()  # ids of the tool calls of this session, newest last
     house_at: tuple[float, ...] = ()  # when the house was last told to do something
@@ -126,6 +128,11 @@ def is_busy(talk: Talk) -> bool:
 def is_sounding(talk: Talk) -> bool:
     """True while the speaker has, or will have, some of an answer."""
     return any(t.answer is not None and t.answer.sounding for t in talk.turns)
+
+
+def rings(talk: Talk, now: float) -> Talk:
+    """A chime is ordered: nothing is heard until ChimeOver, and a little longer."""
+    return replace(talk, chime_until=now + CHIME_S)
 
 
 def is_audible(talk: Talk) -> bool:

@@ -77,6 +77,7 @@ class Speaker:
                 self.go_on()
             case cmd.PlayChime(chime):
                 self.chimes.append((self.world.now, chime))
+                self.world.at(0.3, lambda: self.world.feed(ev.ChimeOver()))
 
     def playout(self, response_id: str) -> Playout:
         for each in self.playouts:

@@ -56,8 +56,11 @@ def wake(stage: Stage) -> list[cmd.Command]:
     return stage.tell(ev.Woke("okay_nabu"), ev.Armed(True), ev.WordAlone())
 
 
-def test_whoever_says_the_word_and_waits_hears_a_chime_that_the_gate_is_shut_for() -> None:
-    stage = chiming(activation="wake_word")
+@pytest.mark.parametrize("half_duplex", [True, False])
+def test_whoever_says_the_word_and_waits_hears_a_chime_that_the_gate_is_shut_for(
+    half_duplex: bool,
+) -> None:
+    stage = chiming(activation="wake_word", half_duplex=half_duplex)
     assert not heard(stage.tell(ev.Woke("okay_nabu"), ev.Armed(True)))
     orders = stage.tell(ev.WordAlone())
     sound = [o for o in orders if isinstance(o, cmd.PlayChime | cmd.ShutGate)]
@@ -73,13 +76,6 @@ def test_whoever_goes_on_behind_the_word_hears_none_and_is_not_shut_out() -> Non
     stage.tell(ev.Woke("okay_nabu"), ev.Armed(True))
     orders = stage.speak()
     assert not heard(orders)
-    assert not only(orders, cmd.ShutGate)
-
-
-def test_where_the_loudspeaker_is_not_heard_nothing_is_shut_for_a_chime() -> None:
-    stage = chiming(activation="wake_word", half_duplex=False)
-    orders = wake(stage)
-    assert heard(orders) == ["woke"]
     assert not only(orders, cmd.ShutGate)
 
 
@@ -154,10 +150,13 @@ def test_what_the_server_heard_and_did_not_answer_is_told_once() -> None:
     assert stage.shown.state == "idle"
 
 
-def test_in_full_duplex_nothing_is_shut() -> None:
+def test_in_full_duplex_the_gate_is_shut_for_it_too_and_no_longer() -> None:
     stage = chiming(half_duplex=False)
     assert heard(fail(stage)) == ["failed"]
-    assert not only(stage.orders, cmd.ShutGate)
+    assert only(stage.orders, cmd.ShutGate) == [cmd.ShutGate(True)]
+    assert only(stage.tell(ev.ChimeOver()) + stage.wait(0.3, 0.1), cmd.ShutGate) == [
+        cmd.ShutGate(False)
+    ]
 
 
 def test_a_lost_session_fails_several_turns_with_one_chime() -> None:
