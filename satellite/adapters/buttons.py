@@ -146,11 +146,14 @@ class InputButton:
 def _sentence(path: str, exc: OSError) -> str:
     match exc.errno:
         case errno.ENOENT | errno.ENXIO:
-            return f"there is no button {path}; `ls /dev/input/by-*` shows those that there are"
+            return (
+                f"there is no button {path}; `ls /dev/input/by-*` shows those that there are, and a"
+                " service sees none without the lines of docs/hearing.md"
+            )
         case errno.EACCES | errno.EPERM:
             return (
                 f"this program may not read {path}; `sudo usermod -aG input {_user()}` allows it"
-                " from the next login on, SupplementaryGroups=input in the unit of a service"
+                " from the next login on; a service needs the lines of docs/hearing.md"
             )
         case errno.ENODEV:
             return f"the button {path} is gone"

@@ -145,7 +145,7 @@ def test_one_that_may_not_be_read_says_who_may(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(DeviceError, match=r"`sudo usermod -aG input \w+`.*SupplementaryGroups"):
+    with pytest.raises(DeviceError, match=r"`sudo usermod -aG input \w+`.*docs/hearing.md"):
         button.open()
 
 
