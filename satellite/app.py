@@ -25,8 +25,9 @@ from satellite.inbox import Inbox
 from satellite.logic.asked import AskedSettings
 from satellite.logic.link import LinkSettings
 from satellite.logic.report import ReportSettings
-from satellite.logic.satellite import Settings
+from satellite.logic.satellite import Settings, tuned
 from satellite.logic.talk import TalkSettings
+from satellite.logic.usage import UsageSettings
 from satellite.model.audio import Instant
 from satellite.model.ports import Sink, Source
 from satellite.playback import Playback
@@ -145,7 +146,7 @@ def build(config: Config, notifier: Notifier) -> App:
 def _settings(config: Config, place: str) -> Settings:
     realtime_, session = config.realtime, session_setup.session(config)
     price, transcript_price = realtime_.prices
-    return Settings(
+    settings = Settings(
         link=LinkSettings(
             connect_timeout_s=realtime_.connect_timeout_s,
             idle_close_s=realtime_.idle_close_s,
@@ -159,23 +160,20 @@ def _settings(config: Config, place: str) -> Settings:
                 boot=secrets.token_hex(6),
                 device_id=config.name,
                 language=realtime_.transcription.language,
-                partials=config.mqtt.publish_partial,
                 price=price,
                 transcript_price=transcript_price,
             ),
             half_duplex=config.audio.duplex == "half",
             recording=bool(config.audio.input.file),
             session=session,
-            drop_phantoms=realtime_.transcription.phantoms == "drop",
-            follow_up_s=config.wake_word.follow_up_s,
-            chimes=frozenset(config.audio.output.chimes),
             hold=config.push_to_talk.mode == "hold",
         ),
-        asked=AskedSettings(frozenset(config.commands.refuse), config.privacy.remote_unmute),
+        asked=AskedSettings(frozenset(config.commands.refuse)),
         chosen=house_setup.chosen(config),
         presence=house_setup.presence(config),
-        usage=house_setup.usage(config),
+        usage=UsageSettings(house_setup.local_day, config.name),
     )
+    return tuned(settings, house_setup.tuning(config))
 
 
 def _source(config: Config) -> Source:

@@ -132,6 +132,8 @@ class Core:
             self._log_error(event.event)
         if isinstance(event, ev.Pressed) and pressing.is_deaf(self.state):
             log.info("the button was pressed, but the microphone is muted or missing")
+        if isinstance(event, ev.ChangeRequested) and event.tuning is not None:
+            self._settings = logic.tuned(self._settings, event.tuning)
         now, before = self._outside.clock(), self.state.talk.counted.openings
         self.state, orders = logic.step(self.state, event, now, self._settings)
         for opening in openings.given_up(before, self.state.talk.counted.openings):

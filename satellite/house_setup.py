@@ -13,10 +13,10 @@ from satellite import __version__, hearing_setup, session_setup
 from satellite.config.schema import Config
 from satellite.logic.chosen import ChosenSettings, why_not
 from satellite.logic.presence import PresenceSettings
-from satellite.logic.usage import UsageSettings
 from satellite.model import models
 from satellite.model.ports import Message
 from satellite.model.requests import AUTO, Set, Setting
+from satellite.model.tuning import Tuning
 from satellite.wire import discovery, mqtt
 
 
@@ -68,13 +68,20 @@ def presence(config: Config) -> PresenceSettings:
     )
 
 
-def usage(config: Config) -> UsageSettings:
-    """What may be spent; no cap where no price is known, since nothing can be counted then."""
+def tuning(config: Config) -> Tuning:
+    """What can change while we run.
+
+    No cap where no price is known, since nothing can be counted then.
+    """
     answer, transcript = config.realtime.prices
     counts = (answer if config.realtime.session == "conversation" else transcript) is not None
-    return UsageSettings(
-        day_of=local_day,
-        device_id=config.name,
+    return Tuning(
+        idle_close_s=config.realtime.idle_close_s,
+        follow_up_s=config.wake_word.follow_up_s,
+        chimes=frozenset(config.audio.output.chimes),
+        drop_phantoms=config.realtime.transcription.phantoms == "drop",
+        partials=config.mqtt.publish_partial,
+        remote_unmute=config.privacy.remote_unmute,
         cap_day=config.budget.per_day if counts else None,
         cap_month=config.budget.per_month if counts else None,
     )

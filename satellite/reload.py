@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import fields, replace
 from queue import SimpleQueue
 
-from satellite import hearing_setup, session_setup
+from satellite import hearing_setup, house_setup, session_setup
 from satellite.config import changes
 from satellite.config.schema import Config
 from satellite.errors import ConfigError, SetupError
@@ -63,17 +62,21 @@ class Reload:
             self._rejected = False
             self._post(ev.ConfigRead())
         keys = changes.changed(self._running, given)
-        unsent = session_setup.unsent(self._running)  # settled for as long as the daemon runs
-        live = [key for key in keys if changes.is_live(key) and key not in unsent]
+        live = [key for key in keys if can_change(self._running, key)]
         later = [key for key in keys if key not in live]
         if later:
             log.warning("needs a restart to take effect: %s", ", ".join(later))
         if live:
             log.info("taken over from the configuration: %s", ", ".join(live))
-            self._running = merged(self._running, given)
+            self._running = changes.taken_over(self._running, given, live)
             self._post(change(self._running))
         elif not later:
             log.info("the configuration has not changed")
+
+
+def can_change(running: Config, key: str) -> bool:
+    """Say whether a new value needs no restart; what is left to the server does need one."""
+    return changes.is_live(key) and key not in session_setup.unsent(running)
 
 
 def change(config: Config) -> ev.ChangeRequested:
@@ -83,34 +86,4 @@ def change(config: Config) -> ev.ChangeRequested:
         "sensitivity": config.gate.aggressiveness,
         "activation": config.gate.activation,
     }
-    return ev.ChangeRequested(session_setup.session(config), settings)
-
-
-def merged(running: Config, given: Config) -> Config:
-    """What runs then: what can be taken over, and the rest as before, to be told of again."""
-    unsent = session_setup.unsent(running)
-    old, new = running.realtime, given.realtime
-    words = {
-        entry.name: getattr(new.transcription, entry.name)
-        for entry in fields(new.transcription)
-        if entry.name != "phantoms" and f"realtime.transcription.{entry.name}" not in unsent
-    }
-    realtime = replace(
-        old,
-        instructions=(old if "realtime.instructions" in unsent else new).instructions,
-        noise_reduction=(old if "realtime.noise_reduction" in unsent else new).noise_reduction,
-        transcription=replace(old.transcription, **words),
-        turn_detection=replace(new.turn_detection, type=old.turn_detection.type),
-        voice=(old if "realtime.voice" in unsent else new).voice,
-    )
-    output = replace(running.audio.output, volume=given.audio.output.volume)
-    gate = replace(
-        running.gate, activation=given.gate.activation, aggressiveness=given.gate.aggressiveness
-    )
-    return replace(
-        running,
-        audio=replace(running.audio, output=output),
-        gate=gate,
-        realtime=realtime,
-        tools=(running if "tools.builtin" in unsent else given).tools,
-    )
+    return ev.ChangeRequested(session_setup.session(config), settings, house_setup.tuning(config))

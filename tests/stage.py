@@ -19,6 +19,7 @@ from satellite.model import records as rec
 from satellite.model.audio import Instant, silence
 from satellite.model.models import Price, TranscriptPrice
 from satellite.model.session import Session
+from satellite.model.tuning import Tuning
 
 WALL = 1_795_248_000.0  # 2026-11-21T08:00:00Z
 VOICE = silence(200)
@@ -146,6 +147,23 @@ class Stage:
         """A person wants other settings than those wanted until now."""
         wanted = replace(self.state.link.settled.wanted, **fields)  # type: ignore[arg-type]
         return self.tell(ev.ChangeRequested(wanted))
+
+    def tune(self, **values: object) -> list[cmd.Command]:
+        """The configuration was read again, as the core does it."""
+        now = self.settings
+        tuning = Tuning(
+            idle_close_s=now.link.idle_close_s,
+            follow_up_s=now.talk.follow_up_s,
+            chimes=now.talk.chimes,
+            drop_phantoms=now.talk.drop_phantoms,
+            partials=now.talk.report.partials,
+            remote_unmute=now.asked.remote_unmute,
+            cap_day=now.usage.cap_day,
+            cap_month=now.usage.cap_month,
+        )
+        tuning = replace(tuning, **values)  # type: ignore[arg-type]
+        self.settings = logic.tuned(now, tuning)
+        return self.tell(ev.ChangeRequested(self.session, {}, tuning))
 
     def hold_to_speak(self, ms: int = 1000) -> list[cmd.Command]:
         """The gate opens and closes around a sentence; nothing is heard of a server."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 from satellite.config.schema import Config
@@ -21,9 +21,14 @@ OVER_MQTT: Final[dict[str, Setting]] = {
 """Keys whose value can be changed over MQTT too, and how that is called there."""
 
 _LIVE: Final = (
+    "audio.output.chimes",
     "audio.output.volume",
+    "budget",
     "gate.activation",
     "gate.aggressiveness",
+    "mqtt.publish_partial",
+    "privacy.remote_unmute",
+    "realtime.idle_close_s",
     "realtime.instructions",
     "realtime.noise_reduction",
     "realtime.transcription",
@@ -32,8 +37,8 @@ _LIVE: Final = (
     "realtime.turn_detection.threshold",
     "realtime.voice",
     "tools",
+    "wake_word.follow_up_s",
 )
-_NO_SETTING: Final = "realtime.transcription.phantoms"  # decided here, not in the session
 
 
 def changed(old: Config, new: Config) -> tuple[str, ...]:
@@ -43,7 +48,22 @@ def changed(old: Config, new: Config) -> tuple[str, ...]:
 
 def is_live(key: str) -> bool:
     """True for a key whose new value needs no restart."""
-    return key.startswith(_LIVE) and key != _NO_SETTING
+    return key.startswith(_LIVE)
+
+
+def taken_over(running: Any, given: Any, keys: Collection[str], path: str = "") -> Any:
+    """Return a section, or all, of ``running`` with the values that ``given`` has for ``keys``."""
+    taken = {}
+    for entry in fields(running):
+        if "setting" not in entry.metadata:
+            continue
+        before, after = getattr(running, entry.name), getattr(given, entry.name)
+        key = f"{path}.{entry.name}" if path else entry.name
+        if is_dataclass(before):
+            taken[entry.name] = taken_over(before, after, keys, key)
+        elif key in keys:
+            taken[entry.name] = after
+    return replace(running, **taken)
 
 
 def _changed(old: Any, new: Any, path: str) -> Iterator[str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SPENT: Final = "budget"
 NEVER: Final = float("inf")
-_FIX: Final = "raise budget.per_{} in the configuration and restart, or wait for the next {}"
+_FIX: Final = "raise budget.per_{} in the configuration and reload it, or wait for the next {}"
 
 
 def count(state: State, orders: tuple[cmd.Command, ...], now: Instant, settings: Settings) -> Step:

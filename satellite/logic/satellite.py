@@ -56,6 +56,7 @@ from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import Instant
+from satellite.model.tuning import Tuning
 
 ROTATED = "session_rotated"
 
@@ -186,6 +187,24 @@ def _needs_another_process(state: State, now: Instant) -> bool:
     if talk_.is_sounding(state.talk):
         return False
     return microphone.is_beyond_help(state.health.mic, state.started_at, now.mono)
+
+
+def tuned(settings: Settings, tuning: Tuning) -> Settings:
+    """``settings``, with what can change while we run."""
+    talk = replace(
+        settings.talk,
+        report=replace(settings.talk.report, partials=tuning.partials),
+        drop_phantoms=tuning.drop_phantoms,
+        follow_up_s=tuning.follow_up_s,
+        chimes=tuning.chimes,
+    )
+    return replace(
+        settings,
+        link=replace(settings.link, idle_close_s=tuning.idle_close_s),
+        talk=talk,
+        asked=replace(settings.asked, remote_unmute=tuning.remote_unmute),
+        usage=replace(settings.usage, cap_day=tuning.cap_day, cap_month=tuning.cap_month),
+    )
 
 
 def _of_session(settings: Settings, link: Link) -> Settings:

@@ -125,11 +125,16 @@ def note(
         usage = replace(usage, kept_s=0.0)
     usage, orders = _warn(usage, now, settings)
     due = over or sent_s - usage.kept_s >= KEEP_S
-    if due or usage.shown is None or usage.ledger.day.label != before.day.label:
+    same_caps = _caps_of(usage.shown) == (settings.cap_day, settings.cap_month)
+    if due or not same_caps or usage.ledger.day.label != before.day.label:
         usage = _show(usage, now, settings)
     if due:
         usage = replace(usage, kept_s=sent_s)
     return usage, (*orders, keep(usage)) if due or orders else ()
+
+
+def _caps_of(shown: rec.Usage | None) -> tuple[float | None, float | None] | None:
+    return None if shown is None else (shown.cap_day_usd, shown.cap_month_usd)
 
 
 def keep(usage: Usage) -> cmd.Keep:

@@ -83,3 +83,22 @@ def test_a_wrong_configuration_changes_nothing_and_every_problem_is_told(daemon:
     ):
         assert f"was not taken over: config.yaml:{where}: {sentence}" in daemon.log
     assert "needs a restart" not in daemon.log
+
+
+def test_what_it_may_cost_and_how_loud_it_is_change_without_a_restart(daemon: Daemon) -> None:
+    with running(Script()) as url:
+        daemon.start(
+            url,
+            realtime={"provider": "openai", "model": "gpt-realtime-2.1"},
+            audio={"input": {"file": [recorded("vm-goodbye")]}},
+            budget={"per_day": 1.5},
+        )
+        assert daemon.until("usage")["cap_day_usd"] == 1.5
+        assert daemon.process is not None
+        rewrite(daemon.folder, "per_day: 1.5", "per_day: 2.5")
+        rewrite(daemon.folder, "  output:\n", "  output:\n    volume: 35\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        assert daemon.until("usage", cap_day_usd=2.5)
+        assert daemon.told("settings", volume=35)
+        assert daemon.stop()[0] == 0
+    assert "taken over from the configuration: audio.output.volume, budget.per_day" in daemon.log

@@ -217,6 +217,18 @@ def test_a_spent_budget_ends_the_session_and_opens_no_other_until_the_next_day()
     assert only(stage.tell(ev.GateOpened(), ev.Heard(silence(500), 500, stage.now)), cmd.Connect)
 
 
+def test_a_cap_that_is_raised_while_it_is_reached_opens_a_session_again() -> None:
+    stage = a_stage(cap_day=0.02)
+    answer(stage, 1)
+    answer(stage, 2)
+    assert [problem.code for problem in stage.shown.problems] == ["budget"]
+    orders = stage.tune(cap_day=5.0)
+    assert not stage.shown.problems
+    assert told(orders)[-1].cap_day_usd == 5.0
+    assert not told(stage.tune()), "it is told once"
+    assert only(stage.tell(ev.GateOpened(), ev.Heard(silence(500), 500, stage.now)), cmd.Connect)
+
+
 def test_neither_a_restart_nor_another_conversation_opens_a_session_without_money() -> None:
     stage = a_stage(cap_day=0.01)
     answer(stage, 1)

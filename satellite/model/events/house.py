@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from satellite.model.requests import Refused, Request, Setting
 from satellite.model.session import Session
+from satellite.model.tuning import Tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,14 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequested:
-    """A person wants other settings from now on: of the session, and of our own threads."""
+    """A person wants other settings from now on: of the session, and of our own threads.
+
+    ``tuning``: the core decides by it from now on.
+    """
 
     session: Session
     settings: Mapping[Setting, str | int] = field(default_factory=dict)
+    tuning: Tuning | None = None
 
 
 @dataclass(frozen=True, slots=True)
