@@ -17,6 +17,7 @@ from satellite import builtin, bus_setup, errors, hearing_setup, house_setup, se
 from satellite.adapters import buttons, portaudio, realtime_link, recording
 from satellite.adapters.resampler import Resampler
 from satellite.adapters.systemd import Notifier
+from satellite.alive import Alive
 from satellite.capture import Capture
 from satellite.config.schema import Config
 from satellite.core import Core, Outside, Wire
@@ -29,7 +30,7 @@ from satellite.logic.satellite import Settings, tuned
 from satellite.logic.talk import TalkSettings
 from satellite.logic.usage import UsageSettings
 from satellite.model.audio import Instant
-from satellite.model.ports import Sink, Source
+from satellite.model.ports import Sink, Source, Worker
 from satellite.playback import Playback
 from satellite.pressing import Pressing
 from satellite.wire import discovery, mqtt
@@ -116,12 +117,19 @@ def build(config: Config, notifier: Notifier) -> App:
         far=far,
         lead_ms=0 if given.file is not None or given.silent else given.lead_ms,
     )
+    workers: dict[str, Worker] = {
+        "capture": capture,
+        "playback": playback,
+        "Realtime": link,
+        "outbox": bus.outbox,
+        "MQTT": bus.link,
+    }
     outside = Outside(
         link=link,
         bus=bus.outbox,
         capture=capture,
         playback=playback,
-        alive=_Alive(notifier),
+        alive=Alive(notifier, workers),
         last_frame_at=lambda: capture.last_frame_at,
         run_tool=builtin.run,
         clock=lambda: Instant(time.monotonic(), time.time()),
@@ -209,21 +217,3 @@ def check_recordings(config: Config, source: str) -> None:
             problems.append(f"{source}: audio.input.file: {exc}")
     if problems:
         raise errors.ConfigError(problems)
-
-
-class _Alive:
-    """Feeds the watchdog at its pace, and tells systemd the state when it changes. Core only."""
-
-    def __init__(self, notifier: Notifier) -> None:
-        self._notifier = notifier
-        self._state = ""
-        self._fed_at = float("-inf")
-
-    def __call__(self, state: str) -> None:
-        if state != self._state:
-            self._state = state
-            self._notifier.status(state)
-        now, interval = time.monotonic(), self._notifier.interval_s
-        if interval is not None and now - self._fed_at >= interval:
-            self._fed_at = now
-            self._notifier.watchdog()

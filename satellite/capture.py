@@ -38,7 +38,7 @@ from satellite.logic.gate import Gate
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import FRAME_BYTES, FRAME_SAMPLES, seconds_of
-from satellite.model.ports import Source
+from satellite.model.ports import Knock, Source
 
 __all__ = ["Capture", "Ears"]
 
@@ -95,6 +95,15 @@ class Capture:
     def put(self, item: object) -> None:
         """Order one CaptureCommand; obeyed when the present read is done."""
         self._orders.put(item)
+
+    def knock(self, answer: Callable[[], None]) -> None:
+        """See model.ports.Worker."""
+        self._orders.put(Knock(answer))
+
+    @property
+    def held_since(self) -> float | None:
+        """See model.ports.Worker."""
+        return self.in_device_since
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -225,6 +234,8 @@ class Capture:
                 self._source.pause(on)
             case cmd.MuteMic(on):
                 self._muted = self._owes_closed = on
+            case Knock(answer):
+                answer()
             case None:
                 pass  # the thread is to end
             case _:

@@ -1,8 +1,8 @@
 """The deciding thread: take a fact, decide, carry out. It runs in the main thread.
 
 It owns all state and does no I/O: it hands each order to the thread that owns the thing, and every
-such call returns at once. It alone feeds systemd's watchdog, from its own loop: a stuck core is
-restarted, and a stuck adapter cannot hide behind a healthy side thread.
+such call returns at once. It alone feeds systemd's watchdog, from its own loop, and only while all
+who work for it answer (satellite/alive.py): no stuck thread can hide behind a healthy one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Outside:
     bus: ports.Bus
     capture: ports.Mailbox
     playback: ports.Mailbox
-    alive: Callable[[str], None]  # the core made a decision; the state in one word
+    alive: Callable[[rec.State | None], None]  # the core made a decision; what it says of itself
     last_frame_at: Callable[[], float | None]  # a counter of the capture thread
     run_tool: Callable[[ev.ToolCall, float], str]  # of our own; at once
     clock: Callable[[], Instant]
@@ -118,8 +118,7 @@ class Core:
                 outside.in_speaker_since(),
             )
             self._decide(tick)
-        shown = self.state.health.shown
-        self._outside.alive(shown.state if shown else "starting")
+        self._outside.alive(self.state.health.shown)
 
     def _patience_s(self) -> float:
         """Seconds until the next Tick."""

@@ -27,7 +27,7 @@ from satellite.logic.playout import LOW, SLICE, Played, Playout, Slice
 from satellite.model import commands as cmd
 from satellite.model import events as ev
 from satellite.model.audio import RATE, SAMPLE_BYTES, seconds_of
-from satellite.model.ports import Sink
+from satellite.model.ports import Knock, Sink
 
 POLL_S: Final = 0.005  # how late the end of a sound, or new room in the device, may be seen
 
@@ -86,6 +86,15 @@ class Playback:
         """Order one PlaybackCommand."""
         self._orders.put(item)
 
+    def knock(self, answer: Callable[[], None]) -> None:
+        """See model.ports.Worker."""
+        self._orders.put(Knock(answer))
+
+    @property
+    def held_since(self) -> float | None:
+        """See model.ports.Worker."""
+        return self.in_device_since
+
     def _run(self) -> None:
         while not self._stopping:
             try:
@@ -107,7 +116,10 @@ class Playback:
             except Empty:
                 return
             wait_s = 0
-            self._obey(order)
+            if isinstance(order, Knock):
+                order.answer()
+            else:
+                self._obey(order)
 
     def _obey(self, order: object) -> None:
         match order:

@@ -80,6 +80,8 @@ class Endpoint:
 class RealtimeLink:
     """The core's side: one connection at a time. Core only; every method returns at once."""
 
+    held_since: float | None = None  # one that is being opened has a deadline of its own
+
     def __init__(self, endpoint: Endpoint, make_decode: MakeDecode, post: Post) -> None:
         self._endpoint = endpoint
         self._make_decode = make_decode
@@ -101,6 +103,10 @@ class RealtimeLink:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def knock(self, answer: Callable[[], None]) -> None:
+        """See model.ports.Worker. Without a session there is no thread that could hang."""
+        answer() if self._connection is None else self._connection.knock(answer)
 
     def stop(self, timeout_s: float) -> bool:
         """End the connection and wait for its thread; False when it does not end."""
@@ -124,6 +130,7 @@ class _Connection:
         self._decode = make_decode(None)
         self._post = post
         self._outbox: deque[bytes] = deque()  # appended by the core, taken by the thread
+        self._knocks: deque[Callable[[], None]] = deque()  # as _outbox
         self._queued = 0  # bytes ever queued: written by the core
         self._sent = 0  # bytes ever sent: written by the thread
         self._closing = False  # written by the core
@@ -152,6 +159,18 @@ class _Connection:
         self._outbox.append(message)
         self._wake()
         return True
+
+    def knock(self, answer: Callable[[], None]) -> None:
+        """Have the thread call ``answer``, if it serves a session; else it is called at once."""
+        self._knocks.append(answer)
+        self._wake()
+        if self._over or not self._heard_at:  # it is being opened: the core gives that up by itself
+            self._answer()
+
+    def _answer(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                self._knocks.popleft()()
 
     def close(self) -> None:
         """End the thread. Closing the waker wakes it, for good."""
@@ -189,6 +208,7 @@ class _Connection:
             log.exception("the Realtime thread failed")
             down = ev.LinkDown(self._link, f"{type(exc).__name__} in the Realtime thread")
         self._over = True
+        self._answer()
         with contextlib.suppress(OSError):
             ws.shutdown()  # type: ignore[no-untyped-call]
         if self._sock is not None:
@@ -244,6 +264,7 @@ class _Connection:
     def _serve(self, ws: Any) -> ev.LinkDown:
         while not self._closing:
             self._wait(ws)
+            self._answer()
             self._flush(ws)
             down = self._receive(ws)
             if down is not None:
@@ -261,7 +282,7 @@ class _Connection:
 
     def _wait(self, ws: Any) -> None:
         """Sleep until the socket or the core has something, or a ping is due."""
-        if _pending(ws) or self._outbox:
+        if _pending(ws) or self._outbox or self._knocks:
             return
         readable, _, _ = select.select([ws.sock, self._wakee], [], [], PING_AFTER_S / 2)
         if self._wakee in readable:

@@ -21,7 +21,7 @@ class Notifier:
     address: str | None = None
     """Where systemd listens; None outside systemd."""
     interval_s: float | None = None
-    """How often ``watchdog`` is due: half of what systemd allows. None: nobody watches us."""
+    """How often ``watchdog`` is due: a third of what systemd allows. None: nobody watches us."""
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> Self:
@@ -70,7 +70,7 @@ def _watchdog_interval(env: Mapping[str, str]) -> float | None:
         microseconds = int(env.get("WATCHDOG_USEC", ""))
     except ValueError:
         return None
-    return microseconds / 2e6 if microseconds > 0 else None
+    return microseconds / 3e6 if microseconds > 0 else None
 
 
 def _line(text: str) -> str:

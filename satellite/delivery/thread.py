@@ -23,7 +23,7 @@ from satellite.inbox import Post
 from satellite.logic import drain
 from satellite.model import events as ev
 from satellite.model.audio import Instant
-from satellite.model.ports import Message, Sender, Stored
+from satellite.model.ports import Knock, Message, Sender, Stored
 from satellite.model.requests import Reply
 
 FLUSH_S: Final = 0.1  # what became of a message is written so much later, with that of others
@@ -52,11 +52,13 @@ class _Stop:
     deadline: float
 
 
-_Item = Message | _Keep | Ask | _Fact | _Stop
+_Item = Message | _Keep | Ask | _Fact | _Stop | Knock
 
 
 class Delivery:
     """model.ports.Bus. Every public method may be called from any thread, and returns at once."""
+
+    held_since: float | None = None  # a disk that takes so long has failed
 
     def __init__(
         self,
@@ -113,6 +115,10 @@ class Delivery:
     def tell(self, fact: _Fact) -> None:
         """What the link, or Home Assistant, says."""
         self._queue.put(fact)
+
+    def knock(self, answer: Callable[[], None]) -> None:
+        """See model.ports.Worker."""
+        self._queue.put(Knock(answer))
 
     def stop(self, timeout_s: float) -> bool:
         """Deliver what can be, write all, close the file; False when that takes too long."""
@@ -215,6 +221,9 @@ class Delivery:
     def _hear(self, one: _Item, now: float) -> None:
         match one:
             case Message() | _Keep():
+                return
+            case Knock(answer):
+                answer()
                 return
             case _Stop(deadline):
                 self._stop_at = deadline - 0.2

@@ -302,6 +302,24 @@ class Sender(Protocol):
         """Publish on connection ``link`` or not at all; its answer is told with ``number``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """An order for any of our threads: call ``answer``, to show that orders are taken."""
+
+    answer: Callable[[], None]
+
+
+class Worker(Protocol):
+    """A thread of ours, seen by whoever watches over it. Any thread may ask; nothing waits."""
+
+    def knock(self, answer: Callable[[], None]) -> None:
+        """Have the thread call ``answer`` as soon as it takes orders; one that has ended has."""
+
+    @property
+    def held_since(self) -> float | None:
+        """Monotonic seconds since when a device or a name server holds it; None where none does."""
+
+
 class Mailbox(Protocol):
     """A queue into another thread; commands go in, nothing comes back."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -309,3 +310,11 @@ def test_the_house_is_asked_over_mqtt(mosquitto: Start, onlooker: Look, house: M
     look.client.publish(f"{BASE}/cmd/mute", b"ON", qos=1, properties=asks)
     incoming = one.heard.until(object)
     assert (incoming.topic, incoming.reply) == (f"{BASE}/cmd/mute", Reply("me"))  # type: ignore[attr-defined]
+
+
+def test_it_shows_that_it_takes_orders_while_it_sleeps(house: Make) -> None:
+    answered = threading.Event()
+    one = house(free_port())
+    one.events.until(ev.BusDown)
+    one.bus.outbox.knock(answered.set)
+    assert answered.wait(2)

@@ -6,6 +6,7 @@ import errno
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -392,3 +393,37 @@ def test_of_a_state_that_cannot_be_sent_only_the_newest_waits() -> None:
 
 def test_the_password_is_in_no_repr() -> None:
     assert "canary" not in repr(Broker("h", 1, "c", "user", "canary"))
+
+
+def test_it_shows_that_it_takes_orders(mosquitto: Start, bus: Callable[..., Bus]) -> None:
+    """With a broker, and without one."""
+    answered, again = threading.Event(), threading.Event()
+    with_one, without = bus(mosquitto()), bus(free_port())
+    with_one.up()
+    with_one.link.knock(answered.set)
+    assert answered.wait(2)
+    assert with_one.link.held_since is None
+    without.until(ev.BusDown)
+    without.link.knock(again.set)
+    assert again.wait(2)
+
+
+def test_a_name_server_that_does_not_answer_holds_it_and_is_seen_to(
+    bus: Callable[..., Bus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, entered, leave = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(*_: object) -> None:
+        entered.set()
+        leave.wait(10)
+        raise OSError
+
+    monkeypatch.setattr("satellite.adapters.mqtt_link.broker.open_socket", slow)
+    one = bus(free_port())
+    assert entered.wait(5)
+    one.link.knock(answered.set)
+    assert one.link.held_since is not None
+    assert not answered.is_set()
+    leave.set()
+    assert answered.wait(5)
+    assert one.link.stop(2)

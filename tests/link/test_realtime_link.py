@@ -426,3 +426,62 @@ def websocket_handshake(then: object) -> object:
         then(peer)  # type: ignore[operator]
 
     return script
+
+
+def test_it_shows_that_it_serves(links: list[RealtimeLink], inbox: Events) -> None:
+    """With a session, and without one, where nothing could hang."""
+    answered, told, end = threading.Event(), threading.Event(), threading.Event()
+
+    def script(peer: ServerConnection) -> None:
+        peer.send(CREATED)
+        end.wait(10)
+
+    with websocket_peer(script) as url:
+        link = connected(links, inbox, url)
+        inbox.until(ev.SessionCreated)
+        link.knock(answered.set)
+        assert answered.wait(2)
+        end.set()
+        inbox.until(ev.LinkDown)
+        link.knock(told.set)
+        assert told.is_set()
+        link.disconnect()
+        told.clear()
+        link.knock(told.set)
+        assert told.is_set()
+
+
+def test_a_session_that_hangs_is_seen_to(
+    links: list[RealtimeLink], inbox: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, entered, leave = threading.Event(), threading.Event(), threading.Event()
+
+    def script(peer: ServerConnection) -> None:
+        peer.send(CREATED)
+        leave.wait(10)
+
+    def stuck(self: object, ws: object) -> None:
+        entered.set()
+        leave.wait(10)
+
+    monkeypatch.setattr(realtime_link._Connection, "_flush", stuck)
+    with websocket_peer(script) as url:
+        link = connected(links, inbox, url)
+        assert entered.wait(5)
+        link.knock(answered.set)
+        link.disconnect()  # the core gives it up; whoever watches does not
+        assert not answered.is_set()
+        leave.set()
+        assert answered.wait(2)
+
+
+def test_one_that_is_still_being_opened_is_not_taken_for_hung(
+    links: list[RealtimeLink], inbox: Events
+) -> None:
+    answered, leave = threading.Event(), threading.Event()
+    with raw_peer(lambda _: leave.wait(5)) as url:
+        link = connected(links, inbox, url)
+        link.knock(answered.set)
+        assert answered.is_set()
+        link.disconnect()
+        leave.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -425,3 +426,46 @@ def test_a_wake_word_that_cannot_be_loaded_changes_nothing(
     assert made.stop(2)
     with pytest.raises(SetupError):
         Capture(source, Ears(judge, missing), cmd.SetEars(2, "wake_word"), gate, events.post, float)
+
+
+def test_it_shows_that_it_takes_orders(
+    capture: Capture, source: ScriptedSource, events: Events
+) -> None:
+    """While it hears, while it is muted, and while its microphone is missing."""
+    answered = threading.Event()
+
+    def knocked() -> bool:
+        answered.clear()
+        capture.knock(answered.set)
+        return answered.wait(2)
+
+    capture.start()
+    events.until(ev.MicReady)
+    assert knocked()
+    capture.put(cmd.MuteMic(True))
+    events.until(ev.MicClosed)
+    assert knocked()
+    assert capture.held_since is None
+    source.failing_opens = 1000
+    capture.put(cmd.MuteMic(False))
+    events.until(ev.MicLost)
+    assert knocked()
+
+
+def test_a_microphone_that_never_answers_holds_it_and_is_seen_to(
+    capture: Capture, source: ScriptedSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, entered, leave = threading.Event(), threading.Event(), threading.Event()
+
+    def stuck() -> None:
+        entered.set()
+        leave.wait(10)
+
+    monkeypatch.setattr(source, "open", stuck)
+    capture.start()
+    assert entered.wait(2)
+    capture.knock(answered.set)
+    assert capture.held_since is not None
+    assert not answered.is_set()
+    leave.set()
+    assert answered.wait(2)

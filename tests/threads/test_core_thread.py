@@ -19,6 +19,7 @@ from satellite.logic.report import ReportSettings
 from satellite.logic.talk import TalkSettings
 from satellite.model import commands as cmd
 from satellite.model import events as ev
+from satellite.model import records as rec
 from satellite.model.audio import Instant, silence
 from satellite.model.ports import Message
 from satellite.model.session import Session
@@ -38,7 +39,7 @@ class Owners:
     sent: list[dict[str, object]] = field(default_factory=list)
     published: list[tuple[str, object, bool]] = field(default_factory=list)
     orders: list[object] = field(default_factory=list)
-    alive: list[str] = field(default_factory=list)
+    alive: list[rec.State | None] = field(default_factory=list)
     kept: dict[str, Any] = field(default_factory=dict)
 
     def connect(self, link: int) -> None:
@@ -132,7 +133,9 @@ def test_every_order_reaches_its_owner_and_nothing_said_is_logged(
         "satellite/kitchen/usage",
     }
     assert owners.kept["usage"]["turns"] == 1
-    assert owners.alive[-1] in {"idle", "speaking"}
+    last = owners.alive[-1]
+    assert last is not None
+    assert last.state in {"idle", "speaking"}
     assert "turn 3 answered" in caplog.text
     assert CANARY not in caplog.text
 

@@ -497,3 +497,16 @@ def test_a_speaker_that_wakes_up_late_is_given_silence_first(events: Events) -> 
     assert events.until(ev.PlayoutDrained).played_ms == 100
     assert playback.stop(2)
     assert sink.sounded == silence(120) + tone(100)
+
+
+def test_it_shows_that_it_takes_orders(playback: Playback, sink: ScriptedSink) -> None:
+    """While nothing plays, and while something does."""
+    answered = threading.Event()
+    playback.knock(answered.set)
+    assert answered.wait(2)
+    playback.put(cmd.Play("r1", "a1", 0, tone(5000)))
+    wait_until(lambda: sink.sounded)
+    again = threading.Event()
+    playback.knock(again.set)
+    assert again.wait(2)
+    playback.put(cmd.FlushPlayout("r1"))

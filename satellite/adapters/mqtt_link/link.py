@@ -28,7 +28,7 @@ from satellite.inbox import Post
 from satellite.logic import drain
 from satellite.logic.backoff import Backoff
 from satellite.model import events as ev
-from satellite.model.ports import Incoming, Message, OnMessage
+from satellite.model.ports import Incoming, Knock, Message, OnMessage
 
 BACKOFF: Final = Backoff(first_s=1.0, most_s=10.0)  # reliability P6: back within 15 s
 STOOD_S: Final = 5.0  # a connection that stood so long was a good one
@@ -54,12 +54,14 @@ class MqttLink:
         self._context = broker_.tls_context(broker) if broker.tls else None
         self._tell: Tell = lambda _: None
         self._on_message: OnMessage = lambda _: None
-        self._queue: SimpleQueue[Outgoing] = SimpleQueue()
+        self._queue: SimpleQueue[Outgoing | Knock] = SimpleQueue()
         self._waker, self._wakee = socket.socketpair()
         self._waker.setblocking(False)
         self._wakee.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._stop_at: float | None = None  # written by stop()
+        self.held_since: float | None = None
+        """See model.ports.Worker: while it looks for the broker."""
         # the thread's own
         self._up = False  # read by others: what they send while it is False is lost
         self._link = 0
@@ -85,6 +87,11 @@ class MqttLink:
     def hand(self, message: Message, link: int, number: int) -> None:
         """Publish on connection ``link``: Acked with ``number`` follows, or Down."""
         self._queue.put(Outgoing(message, link, number))
+        self._wake()
+
+    def knock(self, answer: Callable[[], None]) -> None:
+        """See model.ports.Worker."""
+        self._queue.put(Knock(answer))
         self._wake()
 
     def stop(self, timeout_s: float) -> bool:
@@ -118,11 +125,14 @@ class MqttLink:
     def _connect(self) -> Ended | None:
         """Have one connection, from begin to end. None: we ended it."""
         self._attempts += 1
+        self.held_since = time.monotonic()
         try:
             sock = broker_.open_socket(self._broker, self._context, self._wakee)
         except OSError as exc:
             self._taken = 0  # it was the broker that went
             return None if self._stop_at is not None else reasons.why(exc, self._broker)
+        finally:
+            self.held_since = None
         self._link += 1
         hooks = Hooks(self._rise, self._acked, self._refused, self._hear)
         connection = Connection(
@@ -173,7 +183,9 @@ class MqttLink:
         with contextlib.suppress(Empty):
             while True:
                 outgoing = self._queue.get_nowait()
-                if outgoing.link in {None, self._link}:
+                if isinstance(outgoing, Knock):
+                    outgoing.answer()
+                elif outgoing.link in {None, self._link}:
                     self._waiting.add(outgoing)
 
     def _say_good_bye(self, connection: Connection) -> None:
