@@ -36,6 +36,9 @@ _HEAD: Final = """\
 # made private with  chmod 600 secrets.yaml  and are called here by name: !secret mqtt_password.
 # Every text may also come from an environment variable, !env NAME, or from a systemd credential,
 # !credential NAME. Relative paths start from the folder of this file.
+#
+# docs/configuration.md says what changes without a restart, and how an editor completes and checks
+# this file (satellite config --schema).
 """
 
 

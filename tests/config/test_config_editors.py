@@ -15,6 +15,7 @@ from written import cases, loaded
 
 from satellite.config.editors import schema
 from satellite.config.example import example
+from satellite.config.nodes import TAGS
 
 COMMITTED = Path(__file__).parents[2] / "config.schema.json"
 VALIDATOR = jsonschema.Draft7Validator(schema())
@@ -31,7 +32,7 @@ class AsAnEditorReads(yaml.SafeLoader):
     """A tag stands for the name that is written behind it."""
 
 
-for tag in ("!secret", "!env", "!credential"):
+for tag in TAGS:
     AsAnEditorReads.add_constructor(tag, lambda loader, node: loader.construct_scalar(node))
 
 
@@ -73,6 +74,12 @@ def broken() -> list[str]:
 def test_what_one_key_alone_makes_wrong_does_not_pass(text: str) -> None:
     with contextlib.suppress(yaml.YAMLError):  # which an editor says itself
         assert errors(text)
+
+
+def test_the_page_tells_an_editor_of_every_tag() -> None:
+    page = (COMMITTED.parent / "docs" / "configuration.md").read_text()
+    tags = json.dumps([f"{tag} scalar" for tag in TAGS])
+    assert f'"yaml.customTags": {tags}' in page
 
 
 def test_enough_is_known() -> None:

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 import written
+import yaml
 from _pytest.mark import ParameterSet
 
 from satellite.cli.main import main
+from satellite.config import nodes
 from satellite.config.loader import load, load_secrets
 from satellite.errors import ConfigError
 
@@ -101,6 +103,22 @@ def test_every_broken_file_ends_the_command_with_78_and_each_problem_with_its_pl
         assert not said.out
         for line in said.err.splitlines():
             assert re.match(r"config\.yaml:[1-9]\d*:[1-9]\d*: |config\.yaml: realtime\.api", line)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_an_installation_without_the_quick_parser_says_the_same(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [text.partition("=> ")[0] for text in written.cases(name)]
+    quick = [problems_of(text) for text in texts]
+    monkeypatch.setattr(nodes, "_PARSER", yaml.SafeLoader)
+    assert [problems_of(text) for text in texts] == quick
+
+
+def test_columns_are_counted_in_characters() -> None:
+    first, second, _ = problems_of("{ü: 1, b: 2}")
+    assert first.startswith("c:1:2: (a key): is not")
+    assert second.startswith("c:1:8: b: is not")
 
 
 def test_the_tables_have_enough() -> None:
