@@ -186,7 +186,8 @@ class Hearing:
         return judged.fired if known else judged.speech
 
     def _opened(self, judged: Judged) -> ev.GateOpened:
-        above_db = 20 * math.log10(judged.level / judged.floor) if judged.floor else None
+        known = judged.level and judged.floor  # a card that loses sound gives zeros for it
+        above_db = 20 * math.log10(judged.level / judged.floor) if known else None
         return ev.GateOpened(self._gate.cause, judged.certainty, above_db)
 
     def _without_own_voice(self, frame: bytes, end_at: float) -> tuple[bytes, bool]:

@@ -100,6 +100,13 @@ def test_a_room_that_is_not_known_is_not_claimed_to_be() -> None:
     assert posted[0].above_db is None
 
 
+def test_a_frame_that_was_lost_as_zeros_stands_out_from_nothing() -> None:
+    made, posted = hearing(Told(0.9))
+    made.hear(LOUD * 2 + bytes(len(LOUD)), 101.0, deaf=False)
+    assert isinstance(posted[0], ev.GateOpened)
+    assert posted[0].above_db is None
+
+
 @pytest.mark.parametrize(
     "order",
     [
