@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if args.keys:
         entries = [each for each in entries if any(_is_in(each.key, key) for key in args.keys)]
     if args.json:
+        print(remark, file=sys.stderr)
         print(json.dumps({each.key: _as_json(each) for each in entries}, ensure_ascii=False))
         return 0
     print(f"# {remark}")

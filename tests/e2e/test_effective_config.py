@@ -54,6 +54,7 @@ def test_what_was_changed_over_mqtt_is_shown_and_the_satellite_goes_on(
         assert asker.ask("volume", "36")["status"] == "done"
         assert daemon.stop()[0] == 0
     done = satellite("config", "--json", "audio.output.volume")
+    assert done.stderr.startswith(f"Changed over MQTT, by {daemon.folder / 'state'}: ")
     assert json.loads(done.stdout)["audio.output.volume"]["value"] == 36
 
 
