@@ -7,13 +7,14 @@ WORKERS ?= 2
 # Where the tests leave their counts, for .ci/run
 JUNIT ?= .pytest_cache/junit.xml
 JUNIT_HA ?= .pytest_cache/junit-ha.xml
+JUNIT_BOX ?= .pytest_cache/junit-box.xml
 # A Home Assistant that scripts/home-assistant root made, in place of .venv-ha. Such a new one calls out,
 # so it gets no network but loopback.
 HA_ROOT ?=
 ALONE = $(if $(HA_ROOT),unshare --net sh -c 'ip link set lo up && exec "$$0" "$$@"')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ha checklist witness check format lint types imports fix clean ready
+.PHONY: help demo test test-ha test-box checklist witness check format lint types imports fix clean ready
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +29,9 @@ test: ready ## the whole suite: make test, or make test ARGS="tests/unit -k gate
 test-ha: ready ## a real Home Assistant, which is installed first (2 minutes); docs/home-assistant
 	@$(if $(HA_ROOT),scripts/home-assistant root $(HA_ROOT),$(BIN)/python scripts/home-assistant setup)
 	@HA_ROOT=$(HA_ROOT) $(ALONE) $(BIN)/pytest tests_ha --junit-xml=$(JUNIT_HA) $(ARGS)
+
+test-box: ready ## the service under a real systemd in a box; root, 260 MB; docs/service.md
+	@$(BIN)/pytest tests_box --junit-xml=$(JUNIT_BOX) $(ARGS)
 
 checklist: ready ## the tests of docs/realtime-checklist.md alone, and how many of its lines hold
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -m checklist $(ARGS)

@@ -37,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
 
     SIGHUP: read the configuration again. SIGUSR2: open the microphone that was muted over MQTT.
     """
+    # where each thread stood, never what it held: for a crash, and for systemd's watchdog
+    faulthandler.enable(sys.stderr)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end us; what it asks for is being done
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
@@ -60,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     )
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    faulthandler.register(signal.SIGUSR1, sys.stderr)
     log.info("satellite %s starts as %s", __version__, satellite.base_topic)
     code = satellite.run()
     log.info("stopped")
