@@ -29,8 +29,8 @@ from satellite.model.audio import frames
 from satellite.model.ports import Judged
 
 BEFORE: Final = frames(480)  # what the network hears of the time before it was woken
-AGAIN: Final = frames(2000)
-RENEWS: Final = frames(4000)
+AGAIN: Final = frames(3000)
+RENEWS: Final = frames(8000)
 GOES_ON: Final = frames(500)
 STANDS_OUT: Final = 2  # times the floor: 6 dB
 STARTLES: Final = 4  # times the floor: 12 dB
