@@ -30,7 +30,7 @@ from satellite.model.ports import Judged
 
 BEFORE: Final = frames(480)  # what the network hears of the time before it was woken
 AGAIN: Final = frames(3000)
-RENEWS: Final = frames(8000)
+RENEWS: Final = frames(15_000)
 GOES_ON: Final = frames(500)
 STANDS_OUT: Final = 2  # times the floor: 6 dB
 STARTLES: Final = 4  # times the floor: 12 dB
