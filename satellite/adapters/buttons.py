@@ -14,6 +14,7 @@ import fcntl
 import os
 import pwd
 import select
+import stat
 import struct
 import weakref
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ _KEYS_DOWN: Final = _READ | 0x18  # EVIOCGKEY
 _KEYS_THERE: Final = _READ | 0x20 + EV_KEY  # EVIOCGBIT
 _AT_ONCE: Final = 64  # events, as many as the kernel keeps for a keyboard
 _MOST_NAMED: Final = 5  # keys in a sentence
+_LIST: Final = "`ls /dev/input/by-*` shows those that there are"
 
 
 class Presses:
@@ -120,14 +122,22 @@ class InputButton:
         return data
 
     def _check(self) -> None:
-        """A key that the device does not have would never be pressed."""
+        """A key that the device does not have would never be pressed; nor one of a file. Zeros
+        without end would keep this machine busy."""
         keys = self._ask(_KEYS_THERE)
+        if keys is None and not self._is_pipe():
+            raise DeviceError(f"{self._path} is no input device; {_LIST}")
         if keys is None or self._key in keys:
             return
         some = ", ".join(name_of(key) for key in keys[:_MOST_NAMED]) or "none at all"
         more = " and others" if len(keys) > _MOST_NAMED else ""
         wanted = name_of(self._key)
         raise DeviceError(f"{self._path} has no key {wanted}; it has {some}{more}")
+
+    def _is_pipe(self) -> bool:
+        """A program may play the button."""
+        assert self._file is not None
+        return stat.S_ISFIFO(os.fstat(self._file).st_mode)
 
     def _is_held(self) -> bool | None:
         keys = self._ask(_KEYS_DOWN)
@@ -147,8 +157,8 @@ def _sentence(path: str, exc: OSError) -> str:
     match exc.errno:
         case errno.ENOENT | errno.ENXIO:
             return (
-                f"there is no button {path}; `ls /dev/input/by-*` shows those that there are, and a"
-                " service sees none without the lines of docs/hearing.md"
+                f"there is no button {path}; {_LIST}, and a service sees none without the lines of"
+                " docs/hearing.md"
             )
         case errno.EACCES | errno.EPERM:
             return (

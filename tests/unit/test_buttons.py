@@ -138,6 +138,14 @@ def test_one_that_is_not_there_says_where_to_look(tmp_path: Path) -> None:
         InputButton(str(tmp_path / "none"), KEY).open()
 
 
+@pytest.mark.parametrize("path", ["/dev/null", "/dev/zero", __file__, str(Path(__file__).parent)])
+def test_what_is_no_button_is_not_listened_to(path: str) -> None:
+    button = InputButton(path, KEY)
+    with pytest.raises(DeviceError, match=r"is no input device; `ls /dev/input/by-\*`"):
+        button.open()
+    button.close()
+
+
 def test_one_that_may_not_be_read_says_who_may(
     button: InputButton, monkeypatch: pytest.MonkeyPatch
 ) -> None:
