@@ -82,22 +82,41 @@ class App:
         self.bus.stop(max(0.1, end - time.monotonic()))
 
 
-def build(config: Config, notifier: Notifier) -> App:
-    """Make every object; nothing is opened yet but the state directory, which is ours from now on.
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What is made first: all that is needed to hear of the house, and to tell it."""
 
-    Raises SetupError for a missing extra, TakenError where another daemon has the state directory.
+    inbox: Inbox
+    house: House
+    bus: bus_setup.MqttBus
+    base_topic: str
+
+
+def front(config: Config) -> Front:
+    """Claim the state directory, which is ours from now on; nothing else is opened yet.
+
+    Raises SetupError, or TakenError where another daemon has the state directory.
     """
     inbox = Inbox()
     base_topic = mqtt.base(config.mqtt.topic_prefix, config.name)
+    closed = (config.mqtt.discovery_prefix,)
+    house = House(base_topic, closed, inbox.post, inbox.post_patiently, time.monotonic)
+    return Front(inbox, house, bus_setup.build(config, inbox.post, house.on_message), base_topic)
+
+
+def build(config: Config, notifier: Notifier, begun: Front | None = None) -> App:
+    """Make every other object; nothing is opened yet.
+
+    Raises SetupError for a missing extra, and what ``front`` raises where it was not made before.
+    """
+    begun = begun or front(config)
+    inbox, house, bus, base_topic = begun.inbox, begun.house, begun.bus, begun.base_topic
     endpoint = session_setup.endpoint(config)
     link = realtime_link.RealtimeLink(
         endpoint,
         functools.partial(session_setup.decoder, config),
         inbox.post_patiently,
     )
-    closed = (config.mqtt.discovery_prefix,)
-    house = House(base_topic, closed, inbox.post, inbox.post_patiently, time.monotonic)
-    bus = bus_setup.build(config, inbox.post, house.on_message)
     kept = bus.begun.values
     far = hearing_setup.far_end(config)
     capture = Capture(

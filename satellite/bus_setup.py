@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from satellite import delivery
 from satellite.adapters import mqtt_link, outbox, state_directory
+from satellite.adapters.starts import Starts
 from satellite.config.schema import Config
 from satellite.inbox import Post
 from satellite.logic import drain
@@ -25,7 +26,7 @@ HOUSE: dict[bytes, bool] = {b"online": True, b"offline": False}
 
 @dataclass(slots=True)
 class MqttBus:
-    """The two threads. ``begun`` is what the last start left behind.
+    """The two threads. ``begun`` is what the last start left behind, ``starts`` who crashed.
 
     ``lock`` keeps others out of the state directory, until ``release`` or the process's end.
     """
@@ -37,6 +38,7 @@ class MqttBus:
     post: Post
     on_message: OnMessage
     lock: int | None
+    starts: Starts
 
     def start(self) -> None:
         """Begin to connect and to deliver; what the last start left behind is first."""
@@ -79,14 +81,19 @@ def build(config: Config, post: Post, on_message: OnMessage) -> MqttBus:
     journal_s = config.privacy.journal_hours * 3600.0
     open_store = functools.partial(outbox.open_outbox, folder, journal_s)
     try:
-        return _build(config, post, on_message, open_store, lock)
+        return _build(config, post, on_message, open_store, lock, Starts(folder))
     except BaseException:
         os.close(lock)
         raise
 
 
 def _build(
-    config: Config, post: Post, on_message: OnMessage, open_store: delivery.Open, lock: int
+    config: Config,
+    post: Post,
+    on_message: OnMessage,
+    open_store: delivery.Open,
+    lock: int,
+    starts: Starts,
 ) -> MqttBus:
     base_topic = mqtt.base(config.mqtt.topic_prefix, config.name)
     house_topic = f"{config.mqtt.discovery_prefix}/status"
@@ -103,7 +110,7 @@ def _build(
         lambda: Instant(time.monotonic(), time.time()),
         _drain(config),
     )
-    return MqttBus(link, thread, begun, house_topic, post, on_message, lock)
+    return MqttBus(link, thread, begun, house_topic, post, on_message, lock, starts)
 
 
 def _drain(config: Config) -> drain.Drain:

@@ -83,6 +83,22 @@ def test_a_process_that_is_killed_comes_back_and_knows_what_it_knew(
     service.wait_for("muted")
 
 
+def test_a_crash_loop_ends_in_safe_mode_and_an_order_ends_that(box: Box, service: Service) -> None:
+    for _ in range(5):
+        pid = service.pid
+        box.run(f"kill -KILL {pid}")
+        service.replaced(pid)
+    assert "it crashed 5 times" in service.wait_for("safe_mode")
+    until(lambda: problems(service) == ["safe_mode"], "everybody is told")
+    assert service.retained(STATUS) == "online"
+    pid = service.pid
+    box.run("mosquitto_pub -q 1 -t satellite/kitchen/cmd/restart -n")
+    service.replaced(pid)
+    service.wait_for("idle")
+    until(lambda: problems(service) == [], "everybody is told that it is over")
+    assert service.show("Result")["Result"] == "success"
+
+
 def test_it_stops_within_two_seconds_and_says_good_bye(box: Box, service: Service) -> None:
     until(lambda: service.retained(STATUS) == "online", "it is online")
     told = float(box.run("date +%s.%N; systemctl stop satellite; date +%s.%N").split()[0])

@@ -10,10 +10,16 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from satellite import __version__
+from satellite.errors import SatelliteError
 from satellite.model import events as ev
+
+if TYPE_CHECKING:
+    from satellite.app import App, Front
+    from satellite.config.schema import Config
+    from satellite.safe_mode import SafeMode
 
 SWITCH_S: Final = 0.0005  # an event crosses four threads; the usual 5 ms each would be felt
 
@@ -43,14 +49,14 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
     from satellite import app
-    from satellite.adapters.systemd import Notifier
     from satellite.cli.read_config import read_config, today
     from satellite.reload import Reload
 
     sys.setswitchinterval(SWITCH_S)
     config = read_config(args.config, today())
     app.check_recordings(config, args.config.name)
-    satellite = app.build(config, Notifier.from_environment(os.environ))
+    front = app.front(config)
+    satellite = _build(config, front)
 
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal's signature
         satellite.inbox.post(ev.StopRequested(signum))
@@ -65,5 +71,23 @@ def run(args: argparse.Namespace) -> int:
     faulthandler.register(signal.SIGUSR1, sys.stderr)
     log.info("satellite %s starts as %s", __version__, satellite.base_topic)
     code = satellite.run()
+    front.bus.starts.forget()
     log.info("stopped")
     return code
+
+
+def _build(config: Config, front: Front) -> App | SafeMode:
+    """All of it; or, where systemd has started one crash after the other, what tells of that."""
+    from satellite import app, safe_mode
+    from satellite.adapters.systemd import Notifier
+
+    notifier, starts = Notifier.from_environment(os.environ), front.bus.starts
+    # one that is started by hand crashes before the eyes of somebody
+    crashes = starts.note() if notifier.address is not None else 0
+    if crashes >= safe_mode.CRASHES:
+        return safe_mode.SafeMode(front.inbox, front.bus, notifier, front.base_topic, crashes)
+    try:
+        return app.build(config, notifier, front)
+    except SatelliteError:  # it is told, and starting again does not help
+        starts.forget()
+        raise
