@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -13,16 +14,23 @@ import pytest
 from satellite.cli import main
 from satellite.model import commands as cmd
 
-UNIT = Path(__file__).parents[2] / "systemd" / "satellite.service"
+UNITS = Path(__file__).parents[2] / "systemd"
+UNIT = UNITS / "satellite.service"
+SEVERAL = UNITS / "satellite@.service"
+DESKTOP = UNITS / "user/satellite.service"
 MOST_EXPOSURE = 1.2  # of 10; a service with no limits at all has 9.6
 
 
 @pytest.fixture(scope="module")
 def unit() -> dict[str, list[str]]:
+    return read(UNIT)
+
+
+def read(path: Path) -> dict[str, list[str]]:
     """``Section.Key`` to its values, in order."""
     values: dict[str, list[str]] = defaultdict(list)
     section = ""
-    for line in UNIT.read_text().splitlines():
+    for line in path.read_text().splitlines():
         if line.startswith("["):
             section = line.strip("[]")
         elif line and not line.startswith("#"):
@@ -31,27 +39,39 @@ def unit() -> dict[str, list[str]]:
     return values
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
+def copied(unit: Path, folder: Path) -> Path:
     """The unit with a program that is installed here: systemd looks for it."""
-    copy = tmp_path / UNIT.name
-    copy.write_text(UNIT.read_text().replace("=/opt/satellite/bin/satellite", "=/bin/true"))
+    copy = folder / unit.name.replace("@.", "@kitchen.")
+    copy.write_text(
+        re.sub("=(/opt/satellite|%h/.local)/bin/satellite", "=/bin/true", unit.read_text())
+    )
     return copy
 
 
-def _analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+def _analyze(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.skip("systemd-analyze is missing (Debian package systemd): unit file not looked at")
-    return subprocess.run([analyze, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [analyze, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **variables},
+    )
 
 
-def test_systemd_understands_every_line(copy: Path) -> None:
-    done = _analyze("verify", "--man=no", str(copy))
+@pytest.mark.parametrize("unit", [UNIT, SEVERAL, DESKTOP], ids=lambda path: path.parent.name)
+def test_systemd_understands_every_line(unit: Path, tmp_path: Path) -> None:
+    manager = ["--user"] if unit is DESKTOP else []
+    copy = str(copied(unit, tmp_path))
+    done = _analyze(*manager, "verify", "--man=no", copy, XDG_RUNTIME_DIR=str(tmp_path))
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-def test_what_a_stranger_in_the_process_could_do_is_little(copy: Path) -> None:
+@pytest.mark.parametrize("unit", [UNIT, SEVERAL], ids=lambda path: path.stem)
+def test_what_a_stranger_in_the_process_could_do_is_little(unit: Path, tmp_path: Path) -> None:
+    copy = copied(unit, tmp_path)
     done = _analyze("security", "--offline=true", "--no-pager", str(copy))
     score = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
     assert score is not None, done.stdout + done.stderr
@@ -103,3 +123,28 @@ def test_sound_cards_are_reached_also_those_plugged_in_later(unit: dict[str, lis
 
 def test_it_looks_for_cards_where_the_kernel_tells_of_them(unit: dict[str, list[str]]) -> None:
     assert "Service.ProcSubset" not in unit  # or /proc/asound would be gone
+
+
+def test_several_satellites_share_nothing_but_the_program(unit: dict[str, list[str]]) -> None:
+    several = read(SEVERAL)
+    own = {key for key in unit | several if unit[key] != several[key]}
+    assert own == {
+        "Unit.Description",
+        "Service.ExecStart",
+        "Service.User",
+        "Service.StateDirectory",
+    }
+    assert all("%i" in several[key][0] for key in own)
+
+
+def test_on_a_desktop_it_is_watched_and_started_again_as_elsewhere(
+    unit: dict[str, list[str]],
+) -> None:
+    desktop = read(DESKTOP)
+    kinds = ("Type", "WatchdogSec", "Restart", "Exit", "Timeout", "StartLimit", "ExecReload")
+    for key, value in unit.items():
+        if any(kind in key for kind in kinds):
+            assert desktop[key] == value, key
+    assert desktop["Install.WantedBy"] == ["default.target"]
+    # what only the manager of the machine can do would keep it from starting
+    assert not {"Service.DynamicUser", "Service.CPUSchedulingPolicy"} & desktop.keys()
