@@ -59,11 +59,13 @@ def _play(chime: cmd.Chime, state: State, now: Instant, settings: Settings) -> S
     return replace(state, talk=talk), (*following, cmd.PlayChime(chime))
 
 
-def in_vain(state: State, settings: Settings) -> Step:
-    """Somebody pressed the button, and nobody is heard."""
-    if "failed" not in settings.talk.chimes or is_sounding(state.talk):
+def in_vain(state: State, now: Instant, settings: Settings) -> Step:
+    """Somebody pressed the button, perhaps again and again, and nobody is heard."""
+    talk = state.talk
+    sounds = is_sounding(talk) or talk.chime_until is not None
+    if "failed" not in settings.talk.chimes or sounds:
         return state, ()
-    return state, (cmd.PlayChime("failed"),)
+    return _play("failed", state, now, settings)
 
 
 def _speaks(talk: Talk) -> bool:

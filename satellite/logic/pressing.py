@@ -58,7 +58,7 @@ def is_deaf(state: State) -> bool:
 
 def _press(state: State, now: Instant, settings: Settings) -> Step:
     if is_deaf(state):
-        return chiming.in_vain(state, settings)
+        return chiming.in_vain(state, now, settings)
     talk, stopped = speech.hush(state.talk, now.mono, speech.CANCELLED, settings.talk)
     link, orders = state.link, stopped
     if activation(state.chosen) != "open_mic":

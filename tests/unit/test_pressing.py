@@ -36,6 +36,11 @@ def chimes(orders: list[cmd.Command]) -> list[str]:
     return [order.chime for order in only(orders, cmd.PlayChime)]
 
 
+def mute(stage: Stage, on: bool) -> list[cmd.Command]:
+    order = ev.Asked(req.Request("mute", req.Mute(on, None)))
+    return stage.tell(order, ev.MicClosed()) if on else stage.tell(order, ev.MicReady())
+
+
 def answering(stage: Stage) -> Stage:
     """An answer is being played."""
     said(stage)
@@ -149,11 +154,31 @@ def test_what_lies_on_it_for_two_minutes_is_no_finger() -> None:
 def test_where_nobody_is_heard_the_room_is_told_and_no_more(how: str) -> None:
     stage = pressing()
     if how == "muted":
-        stage.tell(ev.Asked(req.Request("mute", req.Mute(True, None))), ev.MicClosed())
+        mute(stage, True)
     else:
         stage.tell(ev.MicLost("gone"))
-    assert stage.tell(ev.Pressed()) == [cmd.PlayChime("failed")]
+    orders = stage.tell(ev.Pressed())
+    assert (chimes(orders), opened(orders)) == (["failed"], [])
     assert opened(stage.tell(ev.Released())) == []
+
+
+def test_who_presses_in_vain_again_and_again_is_told_once() -> None:
+    stage = pressing(hold=False)
+    mute(stage, True)
+    assert chimes(stage.tell(*[ev.Pressed(), ev.Released()] * 30)) == ["failed"]
+    stage.tell(ev.ChimeOver())
+    stage.wait(1)
+    assert chimes(stage.tell(ev.Pressed())) == ["failed"]
+
+
+def test_the_chime_of_a_press_in_vain_is_heard_by_nobody() -> None:
+    """Unmuted while it sounds."""
+    stage = pressing(half_duplex=False)
+    mute(stage, True)
+    orders = [*stage.tell(ev.Pressed()), *mute(stage, False)]
+    assert only(orders, cmd.ShutGate) == [cmd.ShutGate(True)]
+    stage.tell(ev.ChimeOver())
+    assert only(stage.wait(1), cmd.ShutGate) == [cmd.ShutGate(False)]
 
 
 def test_where_we_end_the_turns_it_does_the_same() -> None:
