@@ -82,6 +82,7 @@ class Link:
     failures: int = 0
     ready_at: float = 0.0  # when it last became READY
     deadline: float | None = None
+    held_until: float = 0.0  # READY, it is not closed for idleness before
     life: Lifetime | None = None  # of this session
     refusal: Refusal | None = None  # why there is no session; None once READY
     error: ev.ServerError | None = None  # the last one of a session that is not READY
@@ -89,6 +90,12 @@ class Link:
     settled: Settled = field(default_factory=Settled)
     rested: bool = False  # closed because nobody spoke: the conversation is over
     backlog: tuple[Waiting, ...] = ()
+
+    @property
+    def due(self) -> float | None:
+        """When a Tick has something to do."""
+        ready = self.phase is Phase.READY and self.deadline is not None
+        return max(self.deadline or 0.0, self.held_until) if ready else self.deadline
 
     def __repr__(self) -> str:
         return f"Link({self.phase.name}, {self.number}, failures={self.failures})"
@@ -114,12 +121,10 @@ def want(link: Link, now: float, settings: LinkSettings) -> Step:
     return after, (cmd.Connect(after.number),)
 
 
-def hear(
-    link: Link, utterance: int, sound: cmd.AppendAudio, now: float, settings: LinkSettings
-) -> Step:
+def hear(link: Link, utterance: int, sound: cmd.AppendAudio, now: float) -> Step:
     """Send sound of an utterance, or keep it until there is a session."""
     if link.phase is Phase.READY:
-        return replace(link, deadline=now + settings.idle_close_s), (sound,)
+        return link, (sound,)
     return replace(link, backlog=(*link.backlog, Waiting(utterance, sound, now))), ()
 
 
@@ -179,7 +184,7 @@ def step(
         case ev.Tick() if _is_change_overdue(link, now.mono, settings):
             why = "the server never confirmed a change of settings"
             return restart(link, now.mono, settings, why)
-        case ev.Tick() if link.deadline is not None and now.mono >= link.deadline:
+        case ev.Tick() if link.due is not None and now.mono >= link.due:
             return _on_deadline(link, now.mono, settings)
         case _:
             return link, ()

@@ -6,7 +6,7 @@ Rule 1: sound goes to the link, which sends it or keeps it; a first sound withou
 for one. Where we end the turns, their ends wait with the sound.
 Rule 2: when a session ends, in whatever way, every turn of it ends with a reason (law 7).
 Rule 3: a session is not closed for idleness while somebody speaks or is owed something; it gives
-way to a new one before the server ends it, in a quiet moment if there is one.
+way to a new one before the server ends it, in a quiet moment if there is one: idling.py.
 Rule 4: from the moment that a mute is decided on no sound is taken, whatever is on its way; once
 the microphone is closed, or lost, none of what was being said is answered: muting.py here. What
 else people ask for over MQTT is decided on in satellite/logic/doing.py.
@@ -27,11 +27,11 @@ from satellite.logic import (
     doing,
     endings,
     history,
+    idling,
     microphone,
     muting,
     pausing,
     pressing,
-    rotation,
     selfloop,
     speech,
     waking,
@@ -57,8 +57,6 @@ from satellite.model import events as ev
 from satellite.model import records as rec
 from satellite.model.audio import Instant
 from satellite.model.tuning import Tuning
-
-ROTATED = "session_rotated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +146,8 @@ def step(state: State, event: ev.Event, now: Instant, settings: Settings) -> Ste
     orders = (*orders, *may_speak)
     settle = partial(doing.settle, event=event)
     after = _note_sent(after, orders, now)
-    after_all = (pressing.expire, _rotate, _give_up_stale, _hush, _speak, settle)
-    for follow in (budget.hold, selfloop.hold, *after_all):
+    before = (budget.hold, selfloop.hold, pressing.expire, idling.rotate, idling.forget)
+    for follow in (*before, _give_up_stale, _hush, _speak, settle):
         after, more = follow(after, now, settings)
         after, orders = _note_sent(after, more, now), (*orders, *more)
     after, chime = chiming.failed(after, orders, now, settings)
@@ -169,7 +167,7 @@ def deadline(state: State) -> float | None:
     rings = state.talk.chime_until is not None
     quiet = state.talk.shut and not rings and not talk_.is_sounding(state.talk)
     times = (
-        state.link.deadline,
+        state.link.due,
         doing.deadline(state),
         state.talk.quiet_at if quiet else None,
         state.talk.chime_until,
@@ -232,8 +230,9 @@ def _hear(state: State, event: ev.Heard, now: Instant, settings: Settings) -> St
     orders: tuple[cmd.Command, ...] = ()
     if not state.talk.discarding:
         sound = cmd.AppendAudio(event.pcm, now.mono, event.speech_ms)
-        link, orders = link_.hear(link, talk.utterances, sound, now.mono, settings.link)
-    link, more = link_.want(link, now.mono, settings.link)
+        link, orders = link_.hear(link, talk.utterances, sound, now.mono)
+    waits = idling.waits(link, talk, settings.talk)
+    link, more = (link, _NONE) if waits else link_.want(link, now.mono, settings.link)
     return replace(state, link=link, talk=talk), (*orders, *more, *rest)
 
 
@@ -278,11 +277,9 @@ def _stop(state: State, now: Instant, settings: Settings, code: int = 0) -> Step
 
 
 def _move(state: State, event: ev.Event, now: Instant, settings: Settings) -> Step:
-    link = state.link
-    if _is_old(link, event):
+    if _is_old(state.link, event):
         return state, ()
-    if link.phase is Phase.READY and talk_.is_busy(state.talk):
-        link = replace(link, deadline=now.mono + settings.link.idle_close_s)
+    link = idling.keep(state, now, settings)
     begins = link.phase is Phase.CONFIGURING  # only then is it told what was said
     known = history.recall(state.talk.said, now.mono) if begins else ()
     link, orders = link_.step(link, event, now, settings.link, known)
@@ -323,26 +320,9 @@ def _lose_session(
     if before.phase is not Phase.READY or after.link.phase is Phase.READY:
         return after, orders
     if after.link.rested:
-        after = replace(after, talk=_rested(after.talk))
+        after = replace(after, talk=idling.rested(after.talk))
     talk, lost = endings.lose_session(after.talk, endings.LOST, now, settings.talk)
     return replace(after, talk=talk), (*orders, *lost)
-
-
-def _rested(talk: Talk) -> Talk:
-    """Nobody has spoken for a while: that conversation is over, and a cough was no turn."""
-    return replace(talk, said=(), unclaimed=())
-
-
-def _rotate(state: State, now: Instant, settings: Settings) -> Step:
-    link, busy = state.link, talk_.is_busy(state.talk)
-    if link.phase is not Phase.READY or not rotation.is_due(link.life, now.mono, busy=busy):
-        return state, ()
-    spoken_at = max((said.at for said in state.talk.said), default=0.0)
-    used = busy or max(state.talk.sent_at, spoken_at) >= link.ready_at
-    talk = state.talk if busy else replace(state.talk, unclaimed=())
-    talk, lost = endings.lose_session(talk if used else _rested(talk), ROTATED, now, settings.talk)
-    link, orders = link_.rotate(link, now.mono, settings.link) if used else link_.rest(link)
-    return replace(state, link=link, talk=talk), (*lost, *orders)
 
 
 def _give_up_stale(state: State, now: Instant, settings: Settings) -> Step:

@@ -23,6 +23,7 @@ STALL_S: Final = 20.0  # reliability F31: longest pause within an answer
 CHIME_S: Final = 3.0  # until a chime is over: the device opens, silence leads, it sounds
 MOST_TURNS: Final = 20  # a server that invents turns makes no more than this
 MOST_PAST: Final = 64
+LEAD_S: Final = 0.7  # so much before the opening an item may begin: onset and padding
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +222,21 @@ def put_openings(talk: Talk, openings: Openings) -> Talk:
     return replace(talk, counted=replace(talk.counted, openings=openings))
 
 
-def claims(talk: Talk) -> int | None:
-    """The opening of the sentence that the server means when it hears one: see Sentence."""
+def claims(talk: Talk, start_ms: int | None = None) -> int | None:
+    """The opening of what the server hears: by where its item begins, if it tells.
+
+    Else of the oldest sentence that had waited for it and may still be one, or the present one.
+    """
     openings = talk.counted.openings
-    waited = next((sentence.at for sentence in talk.unclaimed if sentence.waited), None)
-    known = openings.newest if waited is None else openings_.at_time(openings, waited)
-    return None if known is None else known.number
+    begun = None if start_ms is None else clock.instant(talk.clock, start_ms)
+    known = None if begun is None else openings_.at_time(openings, begun + LEAD_S)
+    if known is not None and (known is openings.newest or known.fate == "undecided"):
+        return known.number  # else it counts otherwise than by samples
+    for sentence in talk.unclaimed:
+        known = openings_.at_time(openings, sentence.at)
+        if sentence.waited and known is not None and known.fate != "refused":
+            return known.number
+    return None if openings.newest is None else openings.newest.number
 
 
 def opened_by(

@@ -163,14 +163,16 @@ def on_speech_started(
         if not turn.ended:  # the server has one open turn; it will never end this one
             talk = put(talk, abandon(turn, SUPERSEDED, now))
     talk, orders = interrupt(talk, now, cancel=False)
-    talk, turn = _begin_heard(talk, said.item_id, now, settings)
+    talk, turn = _begin_heard(talk, said.item_id, now, settings, said.start_ms)
     turn = _compared(talk, turn, said.start_ms, now)
     return put(talk, replace(turn, start_ms=said.start_ms, said_from=talk.opened_at)), orders
 
 
-def _begin_heard(talk: Talk, item_id: str, now: float, settings: TalkSettings) -> tuple[Talk, Turn]:
+def _begin_heard(
+    talk: Talk, item_id: str, now: float, settings: TalkSettings, start_ms: int | None = None
+) -> tuple[Talk, Turn]:
     """The server has made an item of what somebody said."""
-    number = claims(talk)
+    number = claims(talk, start_ms)
     talk, turn = begin(_claimed(talk), item_id, now, settings)
     return opened_by(talk, turn, number, now, agreed=True)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SPEECH: Final = b"\x01" * FRAME_BYTES
 QUIET: Final = bytes(FRAME_BYTES)
 OWN: Final = b"\x02" * FRAME_BYTES  # the assistant's voice, heard by the microphone
+NOISE: Final = b"\x04" * FRAME_BYTES  # our judge takes it for speech, the server does not
 OWN_AND_SPEECH: Final = b"\x03" * FRAME_BYTES
 SILENCE_MS: Final = 500
 PHANTOM: Final = "Thanks for watching!"
@@ -139,9 +140,10 @@ class Server:
     def take(self, sound: cmd.AppendAudio) -> None:
         assert self.configured, "sound before the settings"
         self.world.conversation_is_over = False
+        self.world.ledger.took(sound)
         for start in range(0, len(sound.pcm), FRAME_BYTES):
             frame = sound.pcm[start : start + FRAME_BYTES]
-            if frame != QUIET and sound.at is not None:
+            if frame not in {QUIET, NOISE} and sound.at is not None:
                 self.world.ledger.reached(sound.at, self.item)
             self.own += frame in {OWN, OWN_AND_SPEECH}
             self.own_in_item += frame == OWN
@@ -163,7 +165,7 @@ class Server:
         if self.world.session.manual:
             return
         rng, faults = self.world.rng, self.world.faults
-        if frame != QUIET:
+        if frame not in {QUIET, NOISE}:
             self.speech_ms, self.silence_ms = self.speech_ms + FRAME_MS, 0
         else:
             self.silence_ms += FRAME_MS

@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from typing import Final
 
+from satellite.logic.report import Counted
+from satellite.model import commands as cmd
 from satellite.model import records as rec
 from satellite.model.audio import FRAME_MS
 from satellite.model.requests import Ask, Order, Say
@@ -27,6 +29,7 @@ class Ledger:
         self.openings: list[float] = []  # utterance n began at openings[n]
         self.speech_ms: Counter[int] = Counter()  # that the gate let through
         self.reached_ms: Counter[int] = Counter()  # of it, what came to a session
+        self.sent_bytes: Counter[int] = Counter()  # all that did; -1: of no utterance
         self.items: defaultdict[int, set[str]] = defaultdict(set)
         self.pending: set[int] = set()  # heard by the server, and not yet part of an item
         self.whole: dict[int, set[str]] = {}  # items of an utterance before it lost its end
@@ -38,6 +41,20 @@ class Ledger:
 
     def let_through(self, now: float, speech_ms: int) -> None:
         self.speech_ms[self._at(now)] += speech_ms
+
+    def took(self, sound: cmd.AppendAudio) -> None:
+        """A session takes sound; our own silence is of no utterance."""
+        self.sent_bytes[-1 if sound.at is None else self._at(sound.at)] += len(sound.pcm)
+
+    def settle_sound(self, turns: list[rec.TurnRecord], counted: Counted) -> None:
+        """Each second that was sent is told by a turn, or will be by the next; each that no item
+        came of is in vain."""
+        sent = self.sent_bytes.total()
+        told = sum(round(turn.sent_s * 48_000) for turn in turns) + counted.sent_bytes
+        assert abs(told - sent) <= 24 * len(turns), f"{told} bytes told of {sent} that were sent"
+        vain = sum(size for n, size in self.sent_bytes.items() if n >= 0 and not self.items[n])
+        found = counted.openings.vain_bytes
+        assert found == vain, f"{found} bytes are told to be in vain, {vain} are"
 
     def reached(self, at: float, item: str | None) -> None:
         """A frame of speech captured at ``at`` came to a session that hears ``item``."""

@@ -16,6 +16,7 @@ from satellite.logic import (
     calling,
     endings,
     history,
+    idling,
     link,
     overdue,
     report,
@@ -134,7 +135,7 @@ def forget_the_turns_when_rotating(patch: pytest.MonkeyPatch) -> None:
     original = endings.lose_session
 
     def lose(talk: Any, reason: str, *rest: Any) -> Any:
-        if reason == satellite.ROTATED:
+        if reason == idling.ROTATED:
             talk = replace(talk, turns=(), unclaimed=())
         return original(talk, reason, *rest)
 
@@ -146,11 +147,11 @@ def forget_what_nobody_has_claimed(patch: pytest.MonkeyPatch) -> None:
 
 
 def never_rotate(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(satellite.rotation, "is_due", lambda life, now, *, busy: False)
+    patch.setattr(idling.rotation, "is_due", lambda life, now, *, busy: False)
 
 
 def carry_a_conversation_over_that_is_over(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(satellite, "_rested", lambda talk: talk)
+    patch.setattr(idling, "rested", lambda talk: talk)
 
 
 def believe_a_phantom(patch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from far_end import OWN, OWN_AND_SPEECH, QUIET, SPEECH, Server
+from far_end import NOISE, OWN, OWN_AND_SPEECH, QUIET, SPEECH, Server
 from ledger import WALL, Ledger
 from loudspeaker import Speaker
 from stage import house
@@ -33,6 +33,8 @@ from satellite.model.requests import Ask, Order, Request
 from satellite.model.session import Activation, Session
 
 LONGEST_PAUSE_S: Final = 2.1
+IDLE_S: Final = 60.0
+NOBODY_S: Final = IDLE_S + 60.0  # that long a session may be there for nobody
 SOUND: Final = {
     (False, False): QUIET,
     (True, False): SPEECH,
@@ -109,7 +111,7 @@ class World:
         self.settings = logic.Settings(
             link=LinkSettings(
                 connect_timeout_s=10,
-                idle_close_s=60,
+                idle_close_s=IDLE_S,
                 uniform=self.rng.uniform,
                 session=self.session,
             ),
@@ -129,6 +131,8 @@ class World:
         self.server = Server(self)
         self.speaker = Speaker(self)
         self.speaking_until = 0.0
+        self.noise_until = 0.0
+        self.in_use_at = 0.0  # somebody spoke, or was owed something
         self.mic_back_at = 0.0
         self.muted = False
         self.mutes = 0
@@ -278,6 +282,10 @@ class World:
     def speak(self, seconds: float) -> None:
         self.speaking_until = self.now + seconds
 
+    def blare(self, seconds: float) -> None:
+        """A television, or a door."""
+        self.noise_until = self.now + seconds
+
     def frame(self) -> None:
         self.at(FRAME_MS / 1000, self.frame)
         if self.now < self.mic_back_at or self.muted:
@@ -291,14 +299,15 @@ class World:
             self.at(self.mic_back_at - self.now, self.mic_returns)
             return
         is_speech, is_own = self.now < self.speaking_until, self.hears_itself()
-        frame = SOUND[is_speech, is_own]
-        passed = self.gate.step(frame, is_speech or is_own)
+        is_noise = self.now < self.noise_until and not is_speech and not is_own
+        frame = NOISE if is_noise else SOUND[is_speech, is_own]
+        passed = self.gate.step(frame, is_speech or is_own or is_noise)
         if passed.change is Change.OPENED:
             self.ledger.opened(self.now)
             self.feed(ev.GateOpened())
         if passed.pcm:
-            self.ledger.let_through(self.now, passed.speech_ms)
-            speech_at = self.now if is_speech or is_own else None
+            self.ledger.let_through(self.now, 0 if is_noise else passed.speech_ms)
+            speech_at = self.now if passed.speech_now else None
             self.feed(ev.Heard(passed.pcm, passed.speech_ms, speech_at))
         if passed.change in {Change.CLOSED, Change.CUT}:
             self.feed(ev.GateClosed(too_long=passed.change is Change.CUT))
@@ -334,6 +343,10 @@ class World:
             assert state.health.shown.muted
         for turn in state.talk.turns:  # law 3: the longest utterance and every deadline behind it
             assert self.now - turn.opened_at < 75, f"seed {self.seed}: {turn.turn_id} never ends"
+        if state.talk.turns or state.link.phase is not Phase.READY or speaks:
+            self.in_use_at = self.now
+        for_nobody_s = self.now - self.in_use_at
+        assert for_nobody_s < NOBODY_S, f"seed {self.seed}: a session is held for nobody"
         if state.link.phase is Phase.READY:
             assert not state.link.backlog
         else:

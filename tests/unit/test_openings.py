@@ -34,7 +34,8 @@ def answered(stage: Stage, opened: ev.GateOpened, number: int = 1) -> rec.TurnRe
     """A whole turn after ``opened``; the server says after 300 ms that it hears speech."""
     stage.tell(opened, ev.Heard(VOICE, 140, stage.now))
     stage.now += 0.3
-    stage.server(ev.SpeechStarted(f"u{number}", 60))
+    start_ms = round(stage.state.talk.clock.sent_ms) - 140
+    stage.server(ev.SpeechStarted(f"u{number}", start_ms))
     stage.now += 0.5
     stage.tell(ev.Heard(silence(500), 0, None), ev.GateClosed(too_long=False))
     stage.server(ev.SpeechStopped(f"u{number}"), ev.InputCommitted(f"u{number}"))

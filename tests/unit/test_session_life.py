@@ -225,11 +225,11 @@ def test_idleness_closes_the_session_and_the_next_word_opens_it() -> None:
 
 def test_a_session_in_use_is_not_idle() -> None:
     stage = Stage().ready()
-    for _ in range(10):
-        stage.speak()
-        stage.server(ev.UserTranscript("u1", "Hi."))
-        stage.answer()
-        stage.tell(ev.PlayoutDrained("r1"))
+    for n in range(10):
+        stage.speak(f"u{n}")
+        stage.server(ev.UserTranscript(f"u{n}", "Hi."))
+        stage.answer(f"r{n}")
+        stage.tell(ev.PlayoutDrained(f"r{n}"))
         assert not only(stage.wait(100), cmd.Disconnect)
 
 
