@@ -45,7 +45,7 @@ def test_noise_keeps_no_session(open_s: float, shut_s: float) -> None:
 
 def test_after_a_few_mere_openings_short_ones_open_no_session() -> None:
     stage = Stage(settings(idle_close_s=IDLE_S)).ready()
-    for _ in range(3 * 3600 // 5):
+    for _ in range(1200 // 5):
         noise(connected(stage), 2, 3)
     sessions = only(stage.orders, cmd.Connect)
     assert len(sessions) == 1
