@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BELIEVED_S: Final = 10.0
 SHORTLY_S: Final = 3.0
-SURE_MS: Final = 600
+SURE_MS: Final = 300
 ROTATED: Final = "session_rotated"
 
 
