@@ -147,8 +147,8 @@ class WakeWord:
     )
     threshold: float | None = setting(
         None,
-        "How sure of it one must be: 0.5 hears it often, 0.97 seldom in vain; null is what was"
-        " measured to be best for each word.",
+        "How sure of it one must be: 0.5 hears it often, 0.97 seldom in vain; null is what suited"
+        " synthetic voices, for each word (docs/hearing.md).",
         low=0.1,
         high=0.99,
     )
