@@ -16,9 +16,11 @@ from satellite.errors import SetupError
 from satellite.model.audio import RATE
 
 WAKE_HZ: Final = 16_000
-# Where the model's own cutoff is not the best of benchmarks/hearing/wake.py: 0.85 hears 146 of 168,
-# this 160, and nothing more in vain.
-CUTOFFS: Final = {"okay_nabu": 0.75}
+# Where it is not the model's own (0.85, 0.95, 0.9; hey_jarvis keeps 0.97). The first two are the
+# lowest of benchmarks/hearing/wake.py without a wake in vain in one half of its voices and speech;
+# for the third, where that would hear too few, one in vain was allowed. docs/hearing.md has both
+# halves. A longer mean than the library's own, of five windows, hears fewer for the same peace.
+CUTOFFS: Final = {"okay_nabu": 0.7, "hey_mycroft": 0.8, "alexa": 0.93}
 INSTALL: Final = (
     "gate.activation: wake_word needs what listens for the word, which is not installed;"
     " run: pip install 'realtime-satellite[wake]'"
