@@ -143,6 +143,9 @@ def build(config: Config, notifier: Notifier, begun: Front | None = None) -> App
         "outbox": bus.outbox,
         "MQTT": bus.link,
     }
+    button = _button(config, inbox)
+    if button is not None:
+        workers["button"] = button
     outside = Outside(
         link=link,
         bus=bus.outbox,
@@ -166,7 +169,6 @@ def build(config: Config, notifier: Notifier, begun: Front | None = None) -> App
     )
     settings = _settings(config, endpoint.place)
     core = Core(settings, wire, outside, inbox, kept, bus.begun.last_seq)
-    button = _button(config, inbox)
     return App(inbox, core, capture, playback, link, bus, notifier, base_topic, button)
 
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from satellite.errors import DeviceError, Why
 from satellite.inbox import Post
 from satellite.logic.backoff import Backoff
 from satellite.model import events as ev
-from satellite.model.ports import Button
+from satellite.model.ports import Button, Knock
 
 REOPEN: Final = Backoff(first_s=1.0, most_s=8.0)
 
@@ -23,12 +26,15 @@ log = logging.getLogger(__name__)
 
 
 class Pressing:
-    """Owns ``button``. ``start`` and ``stop`` may be called from any thread."""
+    """Owns ``button``. ``start``, ``stop`` and ``knock`` may be called from any thread."""
+
+    held_since: float | None = None  # it is woken from wherever it waits
 
     def __init__(self, button: Button, post: Post) -> None:
         self._button = button
         self._post = post
         self._stop = threading.Event()
+        self._orders: SimpleQueue[Knock | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="button", daemon=True)
         self._pressed = False
         self._failures = 0
@@ -41,9 +47,15 @@ class Pressing:
     def stop(self, timeout_s: float) -> bool:
         """Ask the thread to end and wait for it; False when the device holds it."""
         self._stop.set()
+        self._orders.put(None)
         self._button.wake()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def knock(self, answer: Callable[[], None]) -> None:
+        """See model.ports.Worker."""
+        self._orders.put(Knock(answer))
+        self._button.wake()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -57,7 +69,7 @@ class Pressing:
             finally:
                 self._button.close()
             if self._failures:
-                self._stop.wait(REOPEN.delay_s(self._failures, lambda _, most: most))
+                self._obey(REOPEN.delay_s(self._failures, lambda _, most: most))
 
     def _watch(self) -> None:
         self._button.open()
@@ -67,8 +79,20 @@ class Pressing:
             self._post(ev.ButtonReady())
         while not self._stop.is_set():
             pressed = self._button.read()
+            self._obey(0.0)
             if pressed is not None:
                 self._note(pressed)
+
+    def _obey(self, wait_s: float) -> None:
+        """Take the orders of so long a time, or until the end."""
+        until = time.monotonic() + wait_s
+        while not self._stop.is_set():
+            try:
+                order = self._orders.get(timeout=max(0.0, until - time.monotonic()))
+            except Empty:
+                return
+            if order is not None:
+                order.answer()
 
     def _note(self, pressed: bool) -> None:
         if pressed != self._pressed:

@@ -96,12 +96,13 @@ class InputButton:
             poll.register(self._file, select.POLLIN)
             poll.register(self._waker, select.POLLIN)
             if self._waker in dict(poll.poll()):
+                os.eventfd_read(self._waker)
                 return None
             self._waiting += self._presses.feed(self._take(self._file))
         return self._waiting.pop(0)
 
     def wake(self) -> None:
-        """Have ``read`` return from now on. From any thread."""
+        """Have ``read`` return once, now or when it is next called. From any thread."""
         os.eventfd_write(self._waker, 1)
 
     def close(self) -> None:

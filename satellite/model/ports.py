@@ -174,7 +174,7 @@ class Button(Protocol):
         """
 
     def wake(self) -> None:
-        """Have ``read`` return at once, now and from now on. From any thread."""
+        """Have ``read`` return None once, now or when it is next called. From any thread."""
 
     def close(self) -> None:
         """Give the button back. Safe after any error, and twice."""

@@ -143,3 +143,22 @@ def test_it_ends_at_once_in_a_pause_between_tries(
     pressing.start()
     events.until(ev.ButtonLost)
     assert pressing.stop(5)
+
+
+def test_it_shows_that_it_takes_orders(pressing: Pressing, device: Path, events: Events) -> None:
+    """While it waits for a press, and while there is no button; and a press is still heard."""
+
+    def knocked() -> bool:
+        answered = threading.Event()
+        pressing.knock(answered.set)
+        return answered.wait(2)
+
+    assert knocked()
+    with device.open("wb", buffering=0) as keyboard:
+        keyboard.write(DOWN)
+        events.until(ev.Pressed)
+        assert knocked()
+        device.unlink()
+    events.until(ev.ButtonLost)
+    assert knocked()
+    assert knocked()

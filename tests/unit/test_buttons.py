@@ -110,7 +110,7 @@ def test_what_is_written_is_read(device: str, button: InputButton) -> None:
         assert [button.read() for _ in range(3)] == [True, False, True]
 
 
-def test_it_ends_when_it_is_woken_and_stays_awake(button: InputButton) -> None:
+def test_it_is_woken_once_each_time_also_before_it_waits(button: InputButton) -> None:
     button.open()
     told: list[bool | None] = []
     reader = threading.Thread(target=lambda: told.append(button.read()))
@@ -118,6 +118,7 @@ def test_it_ends_when_it_is_woken_and_stays_awake(button: InputButton) -> None:
     button.wake()
     reader.join(5)
     assert told == [None]
+    button.wake()
     assert button.read() is None
 
 
