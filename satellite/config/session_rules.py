@@ -182,6 +182,7 @@ def wrong_with_url(url: str) -> Iterator[str]:
         yield "is ws:// to another machine, where everybody can listen; use wss://"
     query = parse_qs(parts.query, keep_blank_values=True)
     yield from _wrong_with_keys(parts, query)
+    yield from _wrong_behind(parts)
     for name in ("model", "deployment"):
         if name in query:
             yield f"holds {name}=; delete it there and set realtime.model"
@@ -200,6 +201,11 @@ def _wrong_with_keys(parts: SplitResult, query: dict[str, list[str]]) -> Iterato
         yield "holds a key; delete it there and use api_key"
 
 
+def _wrong_behind(parts: SplitResult) -> Iterator[str]:
+    if parts.fragment:
+        yield "has a # in it, and what stands behind it is sent to no server; delete that"
+
+
 def _wrong_with_secret_url(url: str) -> Iterator[str]:
     parts = _split(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or " " in url:
@@ -209,3 +215,4 @@ def _wrong_with_secret_url(url: str) -> Iterator[str]:
         yield "is http:// to another machine, where everybody can listen; use https://"
     if parts.username or parts.password:
         yield "holds a user name or a password; delete it and use token"
+    yield from _wrong_behind(parts)

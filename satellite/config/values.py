@@ -62,6 +62,11 @@ def looks_secret(text: str) -> bool:
     return bool(_API_KEY.search(text) or text.startswith("sk-") or _LONG_RANDOM.fullmatch(text))
 
 
+def holds_key(text: str) -> bool:
+    """Say whether an API key stands anywhere in ``text``."""
+    return _API_KEY.search(text) is not None
+
+
 def shown(text: str, limit: int = _SHOWN_CHARACTERS) -> str:
     """Return ``text`` for a sentence: short, printable, and never an API key."""
     if _API_KEY.search(text):
