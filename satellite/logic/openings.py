@@ -17,6 +17,7 @@ from satellite.model import events as ev
 from satellite.model.audio import seconds_of
 
 UNDECIDED_S: Final = 5.0  # a server says that it hears speech within a second of it
+OPENS_S: Final = 0.4  # speech begins at most so long before the gate opens for it
 MOST: Final = 40  # openings remembered: more than one turn lasts over
 FEW: Final = 5
 
@@ -38,6 +39,8 @@ class Opening:
     speech_ms: int = 0  # of what was sent
     sent_at: float = 0.0  # when its last sound was
     fate: Fate = "undecided"
+    told_bytes: int = 0  # of what was sent, what a turn record has told
+    told_ms: int = 0  # of the speech
 
     @property
     def sent_s(self) -> float:
@@ -111,6 +114,11 @@ def at_time(openings: Openings, at: float) -> Opening | None:
     return next((each for each in reversed(openings.recent) if each.at <= at), None)
 
 
+def spoken_in(openings: Openings, at: float) -> Opening | None:
+    """The one for which the gate opened where speech began at ``at``."""
+    return at_time(openings, at + OPENS_S)
+
+
 def of(openings: Openings, number: int | None) -> Opening | None:
     """The one of that utterance, where it is remembered."""
     return next((each for each in reversed(openings.recent) if each.number == number), None)
@@ -151,9 +159,13 @@ def given_up(before: Openings, after: Openings) -> tuple[Opening, ...]:
     return tuple(o for o in after.recent if o.fate == "refused" and o.number not in known)
 
 
-def told(openings: Openings) -> Openings:
-    """A turn record has said what was sent in vain until now."""
-    return replace(openings, told_bytes=openings.vain_bytes)
+def told(openings: Openings, number: int | None) -> Openings:
+    """A turn record has said what was sent until now in vain, and for that opening of its own."""
+    openings = replace(openings, told_bytes=openings.vain_bytes)
+    known = of(openings, number)
+    if known is None:
+        return openings
+    return _put(openings, replace(known, told_bytes=known.sent_bytes, told_ms=known.speech_ms))
 
 
 def _refuse(openings: Openings, opening: Opening) -> Openings:

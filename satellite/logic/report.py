@@ -107,7 +107,7 @@ def tell(
     if turn.is_over:
         counted, envelope = _envelope(counted, turn, now, settings)
         records.append(_turn(counted, turn, envelope, settings))
-        openings = openings_.told(counted.openings)
+        openings = openings_.told(counted.openings, turn.opening)
         counted = replace(counted, sent_bytes=0, speech_ms=0, openings=openings)
     return counted, turn, tuple(records)
 
@@ -248,6 +248,8 @@ def _opened(counted: Counted, turn: Turn) -> rec.Opened | None:
     if opening is None:
         return None
     certainty, above_db = opening.certainty, opening.above_db
+    sent_s = seconds_of(opening.sent_bytes - opening.told_bytes)
+    speech_s = (opening.speech_ms - opening.told_ms) / 1000
     return rec.Opened(
         cause=opening.why,
         wake_word=opening.word,
@@ -256,8 +258,8 @@ def _opened(counted: Counted, turn: Turn) -> rec.Opened | None:
         agreed=turn.agreed,
         agreed_ms=turn.agreed_ms,
         starts_ms=turn.starts_ms,
-        sent_s=round(opening.sent_s, 3),
-        silence_s=round(max(0.0, opening.sent_s - opening.speech_ms / 1000), 3),
+        sent_s=round(sent_s, 3),
+        silence_s=round(max(0.0, sent_s - speech_s), 3),
     )
 
 

@@ -163,8 +163,10 @@ def on_speech_started(
         if not turn.ended:  # the server has one open turn; it will never end this one
             talk = put(talk, abandon(turn, SUPERSEDED, now))
     talk, orders = interrupt(talk, now, cancel=False)
+    before = talk.counted.openings
+    spoken = _spoken(talk, said.start_ms, settings)
     talk, turn = _begin_heard(talk, said.item_id, now, settings, said.start_ms)
-    turn = _compared(talk, turn, said.start_ms, now)
+    turn = _compared(before, turn, spoken, now)
     return put(talk, replace(turn, start_ms=said.start_ms, said_from=talk.opened_at)), orders
 
 
@@ -177,14 +179,31 @@ def _begin_heard(
     return opened_by(talk, turn, number, now, agreed=True)
 
 
-def _compared(talk: Talk, turn: Turn, start_ms: int | None, now: float) -> Turn:
-    """Note when the server heard what opened the gate, and from where on."""
-    opening = openings.of(talk.counted.openings, turn.opening)
-    if opening is None:
+def _spoken(talk: Talk, start_ms: int | None, settings: TalkSettings) -> tuple[float, float] | None:
+    """When the words of an item began, and how many ms of padding are before them in it."""
+    if start_ms is None:
+        return None
+    begins_ms = min(start_ms + settings.session.prefix_padding_ms, talk.clock.sent_ms)
+    at = clock.instant(talk.clock, begins_ms)
+    return None if at is None else (at, begins_ms - start_ms)
+
+
+def _compared(
+    before: openings.Openings, turn: Turn, spoken: tuple[float, float] | None, now: float
+) -> Turn:
+    """Note when the server heard what opened the gate, and from where on.
+
+    Not of a second sentence behind a pause that did not shut the gate: it opened nothing. Nor from
+    where, of a server that names another opening, such as one that always says 0.
+    """
+    opening = openings.of(before, turn.opening)
+    if opening is None or opening.fate == "taken":
         return turn
-    begun = None if start_ms is None else clock.instant(talk.clock, start_ms)
-    starts_ms = None if begun is None else round((begun - opening.at) * 1000)
-    return replace(turn, agreed_ms=round((now - opening.at) * 1000), starts_ms=starts_ms)
+    turn = replace(turn, agreed_ms=round((now - opening.at) * 1000))
+    if spoken is None or openings.spoken_in(before, spoken[0]) is not opening:
+        return turn
+    at, padding_ms = spoken
+    return replace(turn, starts_ms=round((at - opening.at) * 1000 - padding_ms))
 
 
 def _claimed(talk: Talk) -> Talk:

@@ -135,11 +135,13 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     agreed: bool
     """True where the server made a user item of it by itself."""
     agreed_ms: int | None = None
-    """From the opening until the server said that it hears speech: connecting included."""
+    """From the opening until the server said that it hears speech: connecting included. Null for a
+    second sentence in one opening."""
     starts_ms: int | None = None
-    """Where the server's item begins, its padding included; below 0 is before the opening."""
+    """Where the server's item begins, its padding included; below 0 is before the opening. Null as
+    ``agreed_ms``, or where the server does not tell."""
     sent_s: float
-    """Seconds of sound sent for this opening until now. It may hold more than one turn."""
+    """Seconds of sound sent for this opening until now, but for what an earlier turn of it told."""
     silence_s: float
     """Of these, what was not judged speech: pre-roll, pauses and tail."""
 

@@ -190,3 +190,55 @@ def test_every_second_sent_is_told_once() -> None:
     assert sum(turn.sent_in_vain_s for turn in turns) == pytest.approx(4.0)
     own = sum(turn.opened.sent_s for turn in turns if turn.opened)
     assert own + 4.0 == pytest.approx(sent)
+
+
+def test_a_second_sentence_behind_a_short_pause_is_told_by_itself() -> None:
+    """The hang-over is longer than the server's silence: the gate was open all the time."""
+    stage = Stage(settings(half_duplex=False)).ready()
+    stage.tell(SURE, ev.Heard(VOICE, 200, stage.now))
+    stage.server(ev.SpeechStarted("u1", 60))
+    stage.now += 2
+    stage.tell(ev.Heard(silence(500), 0, None))
+    stage.server(ev.SpeechStopped("u1", 700), ev.InputCommitted("u1"))
+    stage.tell(ev.Heard(VOICE, 200, stage.now))
+    stage.server(ev.SpeechStarted("u2", 700))
+    stage.now += 1
+    stage.tell(ev.Heard(silence(700), 0, None), ev.GateClosed(too_long=False))
+    stage.server(ev.UserTranscript("u1", "Hi."))
+    stage.server(ev.SpeechStopped("u2", 1400), ev.InputCommitted("u2"))
+    stage.server(ev.UserTranscript("u2", "Hi."))
+    stage.lose()
+    first, second = stage.published(rec.TurnRecord)
+    assert first.opened is not None
+    assert first.opened.agreed_ms is not None
+    assert second.opened is not None
+    assert second.opened.agreed
+    assert (second.opened.agreed_ms, second.opened.starts_ms) == (None, None)
+    assert first.opened.sent_s + second.opened.sent_s == first.sent_s + second.sent_s == 1.6
+
+
+def test_a_cough_that_waited_for_the_session_is_not_what_the_next_sentence_is_told_of() -> None:
+    stage = Stage().start()
+    stage.tell(ev.MicReady())
+    cough(stage, 0.5)  # to no session
+    stage.open()
+    stage.wait(10)
+    stage.tell(SURE, ev.Heard(silence(400) + VOICE, 140, stage.now))
+    stage.now += 0.3
+    stage.server(ev.SpeechStarted("u1", 660))  # 500 ms of the cough, 600 of this; 300 of padding
+    (turn,) = stage.state.talk.turns
+    assert (turn.opening, turn.agreed_ms) == (2, 300)
+    assert turn.starts_ms == 660 - 1100
+    known = openings(stage)
+    assert [each.fate for each in known.recent] == ["refused", "taken"]
+    assert known.refused == 1
+
+
+def test_a_server_that_always_says_0_does_not_tell_where_its_items_begin() -> None:
+    stage = Stage().ready()
+    answered(stage, SURE)
+    stage.wait(10)
+    stage.tell(SURE, ev.Heard(silence(400) + VOICE, 140, stage.now))
+    stage.server(ev.SpeechStarted("u2", 0))
+    (turn,) = stage.state.talk.turns
+    assert (turn.opening, turn.agreed_ms, turn.starts_ms) == (2, 0, None)
