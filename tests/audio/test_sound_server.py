@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from audio_types import Use
@@ -156,3 +157,15 @@ def test_a_server_that_goes_while_it_is_asked_to_tell_is_gone() -> None:
 
     with pytest.raises(ConnectionError):
         server.Server(Pulse(), (GoneError,)).follow()
+
+
+def test_a_place_that_may_not_be_looked_at_has_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a service, which sees no home and nothing of the people who are logged in."""
+
+    def forbidden(path: object, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "stat", forbidden)
+    assert not server._may_run({"XDG_RUNTIME_DIR": str(tmp_path)})

@@ -12,7 +12,6 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 GATES: Final = ("pulse", "pipewire", "default")  # ALSA's names of the server, best first
@@ -150,7 +149,12 @@ def _may_run(environment: Mapping[str, str]) -> bool:
         f"/run/user/{os.getuid()}/pulse",
         "/run/pulse",
     ]
-    return any(Path(place, "native").exists() for place in places if place.startswith("/"))
+    # a service may not even look below /run/user, and Path.exists() would raise
+    return any(
+        os.path.exists(f"{place}/native")  # noqa: PTH110
+        for place in places
+        if place.startswith("/")
+    )
 
 
 def _node(found: Any, default: str) -> Node:
