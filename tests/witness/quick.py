@@ -123,10 +123,14 @@ class Broker:
     """A Bus that keeps what is published, and nothing on a disk."""
 
     begun = Begun(None, None, {}, 0)
+    held_since = None
 
     def __init__(self) -> None:
         self.seen: SimpleQueue[tuple[str, Any]] = SimpleQueue()
-        self.outbox = self
+        self.outbox = self.link = self
+
+    def knock(self, answer: Callable[[], None]) -> None:
+        answer()
 
     def start(self) -> None:
         """It is there at once."""
