@@ -8,6 +8,7 @@ captures to stdout, until stdin ends. Then one line of JSON about itself goes to
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import threading
@@ -33,10 +34,13 @@ AHEAD_S = 1.0
 
 
 class Sure:
-    """A Network to which all is speech, also what goes on for an hour."""
+    """A Network to which all is speech, also what goes on for an hour; never twice as sure."""
+
+    def __init__(self) -> None:
+        self._sure = itertools.cycle((1.0, 0.99))
 
     def hear(self, frame: bytes) -> float:
-        return 1.0
+        return next(self._sure)
 
     def forget(self) -> None:
         pass
