@@ -40,7 +40,7 @@ def muting_now_and_then(seed: int, faults: Faults | None = None) -> World:
     return world
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", range(50))
 def test_f56_no_sound_after_it_and_every_utterance_is_told(seed: int) -> None:
     """The world itself asserts at each step that no sound is sent of somebody who is muted."""
     world = muting_now_and_then(seed)
@@ -50,7 +50,7 @@ def test_f56_no_sound_after_it_and_every_utterance_is_told(seed: int) -> None:
     assert {turn.reason for turn in turns if turn.event_type == "failed"} <= {"muted"}
 
 
-@pytest.mark.parametrize("seed", range(400, 440))
+@pytest.mark.parametrize("seed", range(400, 420))
 def test_whatever_else_goes_wrong(seed: int) -> None:
     settled(muting_now_and_then(seed, Faults.draw(random.Random(seed))))
 

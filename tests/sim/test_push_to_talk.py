@@ -37,7 +37,7 @@ def pressing(seed: int, faults: Faults) -> World:
     return world
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(24))
 def test_whoever_was_heard_gets_an_end_and_nobody_else(seed: int) -> None:
     world = pressing(seed, Faults())
     settled(world)
@@ -79,7 +79,7 @@ def holding(seed: int, faults: Faults) -> World:
     return world
 
 
-@pytest.mark.parametrize("seed", range(500, 540))
+@pytest.mark.parametrize("seed", range(500, 524))
 def test_whoever_holds_the_button_gets_an_end(seed: int) -> None:
     world = holding(seed, Faults())
     settled(world)
@@ -88,7 +88,7 @@ def test_whoever_holds_the_button_gets_an_end(seed: int) -> None:
     world.ledger.settle(turns, losses=0)
 
 
-@pytest.mark.parametrize("seed", range(600, 640))
+@pytest.mark.parametrize("seed", range(600, 620))
 def test_whatever_goes_wrong_while_it_is_held(seed: int) -> None:
     settled(holding(seed, Faults.draw(random.Random(seed))))
 
