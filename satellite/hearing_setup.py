@@ -35,7 +35,7 @@ def check(config: Config) -> None:
     if config.gate.activation == "wake_word":
         _waker(config)
     if config.audio.duplex == "cancel":
-        ears(config, FarEnd())
+        _own_voice(FarEnd())
 
 
 def find(config: Config) -> None:
@@ -63,9 +63,19 @@ def ears(config: Config, far: FarEnd | None = None) -> Ears:
 
     Raises SetupError where the echo canceller is wanted and missing.
     """
-    own_voice = None if far is None else OwnVoice(far, echo.EchoCanceller(), Discerner())
+    own_voice = None if far is None else _own_voice(far)
+    confirms = network() if config.gate.confirm else None
     patience = frames(config.wake_word.patience_s * 1000)
-    return Ears(voice.make_judge, lambda: _waker(config), own_voice, _network(config), patience)
+    return Ears(voice.make_judge, lambda: _waker(config), own_voice, confirms, patience)
+
+
+def network() -> Network | None:
+    """What confirms speech. Without it the satellite hears all the same, and more than speech."""
+    try:
+        return silero.Silero()
+    except SetupError as exc:
+        log.warning("%s", exc)
+        return None
 
 
 def wanted(config: Config) -> cmd.SetEars:
@@ -92,12 +102,5 @@ def _waker(config: Config) -> Waker:
     return wake.WakeWords(given.model, given.threshold, Resampler)
 
 
-def _network(config: Config) -> Network | None:
-    """What confirms speech. Without it the satellite hears all the same, and more than speech."""
-    if not config.gate.confirm:
-        return None
-    try:
-        return silero.Silero()
-    except SetupError as exc:
-        log.warning("%s", exc)
-        return None
+def _own_voice(far: FarEnd) -> OwnVoice:
+    return OwnVoice(far, echo.EchoCanceller(), Discerner())

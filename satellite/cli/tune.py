@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 from pathlib import Path
 from typing import Final
 
-from satellite.adapters import picture, silero
+from satellite.adapters import picture
 from satellite.cli.read_config import look, read_config, today
 from satellite.cli.tune_page import Report, plain, text
 from satellite.cli.tune_sound import Sound, Verdicts, keep, listened, recorded
@@ -26,8 +25,6 @@ SECONDS: Final = 10
 MOST_S: Final = 600
 LONG_MS: Final = 30_000  # takes longer than a second
 PICTURE: Final = "satellite-tune.png"
-
-log = logging.getLogger(__name__)
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -134,15 +131,17 @@ def _heard(title: str, source: str, sound: Sound, config: Config) -> Report:
         gate.pre_roll_ms,
         gate.hangover_ms,
     )
-    hear = Verdicts(sound)
-    found = suggest(levels(sound.pcm), hear, present, around)
+    hear, loud = Verdicts(sound), levels(sound.pcm)
+    found = suggest(loud, hear, present, around)
     fault = sound.fault([each.span for each in found.now.utterances])
     judged = hear(present.aggressiveness, present.confirm)
     advice = advise(found, judged, around, fault, sound.lead)
-    return Report(title, source, sound, judged, found, advice, fault, gate.activation)
+    return Report(title, source, sound, loud, judged, found, advice, fault, gate.activation)
 
 
 def _around(config: Config) -> Around:
+    from satellite import hearing_setup
+
     turns, manual = config.realtime.turn_detection, config.realtime.manual
     least = turns.silence_duration_ms + SILENCE_MARGIN_MS
     return Around(
@@ -151,18 +150,8 @@ def _around(config: Config) -> Around:
         silence_ms=turns.silence_duration_ms,
         least_hangover_ms=0 if manual else least,
         reach_ms=None if manual else turns.prefix_padding_ms + PRE_ROLL_MARGIN_MS,
-        network=_has_network(),
+        network=hearing_setup.network() is not None,
     )
-
-
-def _has_network() -> bool:
-    """Whether the daemon would have it; it says the same where it has not."""
-    try:
-        silero.Silero()
-    except SetupError as exc:
-        log.warning("%s", exc)
-        return False
-    return True
 
 
 def _drawn(report: Report, path: Path) -> tuple[str | None, SetupError | None]:
@@ -175,7 +164,7 @@ def _drawn(report: Report, path: Path) -> tuple[str | None, SetupError | None]:
         f"What the satellite hears: {report.title}",
         report.summary(),
         report.sound.peaks(),
-        levels(report.sound.pcm),
+        report.loud,
         report.judged,
         now,
         SURE[now.knobs.aggressiveness] if now.knobs.confirm else None,

@@ -21,12 +21,13 @@ _WIDTH: Final = 96
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that was found. ``source``: whose settings; ``judged``: with these; ``fault``: of the
-    level, in words."""
+    """All that was found. ``source``: whose settings; ``loud``: the level of each frame;
+    ``judged``: with these settings; ``fault``: of the level, in words."""
 
     title: str
     source: str
     sound: Sound
+    loud: Sequence[float]
     judged: Sequence[Judged]
     found: Suggested
     advice: Sequence[str]
